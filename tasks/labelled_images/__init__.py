@@ -1,0 +1,1 @@
+"""No domain in particular: pictures in labelled folders or a table."""

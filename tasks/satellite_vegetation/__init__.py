@@ -1,0 +1,1 @@
+"""Land cover and vegetation of Sentinel-2 chips."""

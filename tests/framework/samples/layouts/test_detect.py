@@ -1,0 +1,114 @@
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from transfer.errors import DataNotFoundError, ManifestError
+from transfer.samples.layouts.detect import read_layout
+
+TABLE = "image,label\nimages/1.jpg,cat\nimages/2.jpg,dog\n"
+
+
+def touch(root: Path, files: Iterable[str]) -> Path:
+    for name in files:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return root
+
+
+def refusal(data: Path) -> str:
+    with pytest.raises(DataNotFoundError) as caught:
+        read_layout(data)
+    return str(caught.value)
+
+
+def test_class_folders_are_read(tmp_path: Path) -> None:
+    assert len(read_layout(touch(tmp_path, ["cat/1.jpg", "dog/1.jpg"]))) == 2
+
+
+def test_split_folders_are_read(tmp_path: Path) -> None:
+    touch(tmp_path, ["train/cat/1.jpg", "train/dog/1.jpg", "test/cat/2.jpg"])
+    assert read_layout(tmp_path).rows["split"].tolist() == ["test", "train", "train"]
+
+
+def test_a_table_is_read(tmp_path: Path) -> None:
+    touch(tmp_path, ["images/1.jpg", "images/2.jpg"])
+    (tmp_path / "labels.CSV").write_text(TABLE)
+    assert len(read_layout(tmp_path / "labels.CSV")) == 2
+
+
+def test_the_one_table_in_a_folder_is_read(tmp_path: Path) -> None:
+    touch(tmp_path, ["images/1.jpg", "images/2.jpg"])
+    (tmp_path / "labels.csv").write_text(TABLE)
+    (tmp_path / "other.csv").write_text("a,b\n1,2\n")
+    assert read_layout(tmp_path).classes == ("cat", "dog")
+
+
+def test_the_table_beside_flat_pictures_is_read(tmp_path: Path) -> None:
+    touch(tmp_path, ["1.jpg", "2.jpg"])
+    (tmp_path / "labels.csv").write_text(TABLE.replace("images/", ""))
+    assert len(read_layout(tmp_path)) == 2
+
+
+def test_a_table_beside_class_folders_must_be_given_itself(tmp_path: Path) -> None:
+    touch(tmp_path, ["cat/1.jpg", "dog/1.jpg"])
+    (tmp_path / "split.csv").write_text(
+        "image,label,split\ncat/1.jpg,cat,test\ndog/1.jpg,dog,test\n"
+    )
+    with pytest.raises(ManifestError, match=r"class folders and the table 'split\.csv'; give '"):
+        read_layout(tmp_path)
+    assert read_layout(tmp_path / "split.csv").rows["split"].tolist() == ["test", "test"]
+
+
+def test_a_table_without_the_columns_does_not_stand_in_the_way(tmp_path: Path) -> None:
+    touch(tmp_path, ["cat/1.jpg", "dog/1.jpg"])
+    (tmp_path / "about.csv").write_text("licence,year\nCC0,2020\n")
+    assert len(read_layout(tmp_path)) == 2
+
+
+def test_two_tables_are_not_guessed_at(tmp_path: Path) -> None:
+    touch(tmp_path, ["images/1.jpg", "images/2.jpg"])
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).write_text(TABLE)
+    with pytest.raises(ManifestError, match=r"a\.csv', '.*b\.csv' all fit; give one"):
+        read_layout(tmp_path)
+
+
+def test_no_such_folder_suggests_its_neighbour(tmp_path: Path) -> None:
+    (tmp_path / "satellite").mkdir()
+    assert f"did you mean {str(tmp_path / 'satellite')!r}?" in refusal(tmp_path / "satelite")
+    assert f"did you mean {str(tmp_path / 'satellite')!r}?" in refusal(tmp_path / "satelite/train")
+    assert f"looked in {str(tmp_path)!r}" in refusal(tmp_path / "zzz")
+
+
+def test_an_empty_folder_is_called_empty(tmp_path: Path) -> None:
+    assert "nothing, it is empty" in refusal(tmp_path)
+
+
+def test_an_unknown_layout_tells_what_was_tried_and_found(tmp_path: Path) -> None:
+    touch(tmp_path, [*(f"{number}.jpg" for number in range(12)), "docs/a.txt", "a.xml"])
+    (tmp_path / "t.csv").write_text("file,class\n")
+    said = refusal(tmp_path)
+    assert "12 pictures directly in the folder, no class folders" in said
+    assert "1 folder(s) without pictures" in said
+    assert "the table 't.csv' with columns ['file', 'class']" in said
+    assert "1 file(s) of other kinds" in said
+    assert "Tried: class folders (class/picture" in said
+    assert "columns image, label[, group][, split]" in said
+
+
+@pytest.mark.parametrize("name", ["data.zip", "data.tar", "data.tar.gz", "data.TGZ"])
+def test_archives_are_to_be_unpacked(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch()
+    assert "unpack it" in refusal(tmp_path / name)
+    assert f"the archive {name!r}, which is to be unpacked" in refusal(tmp_path)
+
+
+def test_another_file_is_no_layout(tmp_path: Path) -> None:
+    assert "neither a folder nor a table" in refusal(touch(tmp_path, ["1.jpg"]) / "1.jpg")
+
+
+def test_a_single_class_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ManifestError, match="at least two classes"):
+        read_layout(touch(tmp_path, ["cat/1.jpg", "cat/2.jpg"]))

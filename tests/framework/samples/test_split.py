@@ -1,0 +1,295 @@
+import zlib
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from transfer.errors import ManifestError
+from transfer.recipe import SplitSettings
+from transfer.samples.manifest import SPLITS, Manifest
+from transfer.samples.split import assign_splits, divided_contents, split_counts
+
+Build = Callable[..., Manifest]
+USUAL = SplitSettings()
+LABELS = ["cat", "dog", "cow"] * 40
+GROUPS = [f"g{number // 4}" for number in range(len(LABELS))]
+
+
+def split_of_key(manifest: Manifest) -> dict[str, str]:
+    return dict(zip(manifest.rows["key"], manifest.rows["split"], strict=True))
+
+
+def splits_of_groups(manifest: Manifest) -> list[set[str]]:
+    numbers = manifest.group_numbers()
+    return [set(part) for _, part in manifest.rows["split"].groupby(numbers)]
+
+
+def test_every_row_gets_a_split(inspected: Build) -> None:
+    split = assign_splits(inspected(LABELS), USUAL)
+    assert split.rows["split"].value_counts().to_dict() == {"train": 84, "val": 18, "test": 18}
+
+
+def test_classes_keep_their_shares_within_one_row(inspected: Build) -> None:
+    labels = ["a"] * 33 + ["b"] * 10 + ["c"] * 100
+    counts = split_counts(assign_splits(inspected(labels), USUAL))
+    wanted = np.outer([33, 10, 100], [0.7, 0.15, 0.15])
+    assert np.abs(counts.to_numpy() - wanted).max() <= 1
+
+
+def test_a_calibration_part_is_made_on_request(inspected: Build) -> None:
+    counts = split_counts(assign_splits(inspected(LABELS), SplitSettings(calibration=0.1)))
+    assert counts.sum().to_dict() == {"train": 72, "val": 18, "calibration": 12, "test": 18}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_group_is_never_divided(inspected: Build, seed: int) -> None:
+    split = assign_splits(inspected(LABELS, group=GROUPS), SplitSettings(seed=seed))
+    assert all(len(splits) == 1 for splits in splits_of_groups(split))
+    assert (split_counts(split) > 0).all(axis=None)
+
+
+def test_only_the_seed_of_the_split_moves_it(inspected: Build) -> None:
+    manifest = inspected(LABELS, group=GROUPS)
+    first = split_of_key(assign_splits(manifest, USUAL))
+    assert split_of_key(assign_splits(manifest, USUAL)) == first
+    assert split_of_key(assign_splits(manifest, SplitSettings(seed=1))) != first
+
+
+@pytest.mark.parametrize("groups", [GROUPS, [""] * len(LABELS)])
+def test_names_and_order_change_neither_split_nor_digest(
+    inspected: Build, groups: Sequence[str]
+) -> None:
+    manifest = inspected(LABELS, group=groups)
+    rows = manifest.rows
+    hashed = rows["group"].map(lambda name: f"#{zlib.crc32(name.encode()):08x}" if name else "")
+    renamed = rows.assign(image=[f"{row * 31 % 997}.png" for row in range(len(rows))], group=hashed)
+    shuffled = Manifest(manifest.root, renamed.sample(frac=1, random_state=1), manifest.classes)
+    one, two = assign_splits(manifest, USUAL), assign_splits(shuffled, USUAL)
+    assert split_of_key(one) == split_of_key(two)
+    assert one.digest() == two.digest()
+
+
+def test_rows_of_equal_bytes_or_pixels_stay_together(inspected: Build) -> None:
+    manifest = inspected(LABELS)
+    content, pixels = manifest.rows["content"].tolist(), manifest.rows["pixels"].tolist()
+    content[7] = content[40]
+    pixels[40] = pixels[90] = pixels[3]
+    twins = [3, 7, 40, 90]
+    for seed in range(20):
+        split = assign_splits(
+            manifest.with_columns(content=content, pixels=pixels), SplitSettings(seed=seed)
+        )
+        assert len(set(split.rows["split"][twins])) == 1
+        assert len(set(split.group_numbers()[twins].tolist())) == 1
+        assert len(set(split.group_numbers().tolist())) == len(LABELS) - 3
+
+
+def test_equal_rows_connect_their_groups(inspected: Build) -> None:
+    manifest = inspected(LABELS, group=GROUPS)
+    content = manifest.rows["content"].tolist()
+    content[0] = content[4]  # g0 and g1
+    content[7] = content[11]  # g1 and g2
+    split = assign_splits(manifest.with_columns(content=content), USUAL)
+    assert set(split.rows["group"][:12]) == {"g0"}
+    assert len(set(split.rows["split"][:12])) == 1
+    assert split.rows["group"][12:].tolist() == GROUPS[12:]
+
+
+def test_merged_rows_without_group_are_called_by_their_smallest_key(inspected: Build) -> None:
+    manifest = inspected(LABELS)
+    content = manifest.rows["content"].tolist()
+    content[5] = content[2]
+    groups = assign_splits(manifest.with_columns(content=content), USUAL).rows["group"]
+    assert groups[2] == groups[5] == min(manifest.rows["key"][[2, 5]])
+    assert (groups.drop([2, 5]) == "").all()
+
+
+def test_a_given_test_is_never_touched(inspected: Build) -> None:
+    given = ["test" if number % 3 == 0 else "train" for number in range(len(LABELS))]
+    labels = [f"c{number % 2}" for number in range(len(LABELS))]
+    split = assign_splits(inspected(labels, split=given), USUAL)
+    assert np.flatnonzero(split.rows["split"] == "test").tolist() == list(range(0, len(LABELS), 3))
+    # Of the other 80 rows, val takes 15 parts to the 70 of train.
+    assert (split.rows["split"] == "val").sum() == pytest.approx(80 * 15 / 85, abs=1)
+
+
+def test_rows_without_split_count_as_train_where_others_have_one(inspected: Build) -> None:
+    given = ["test"] * 30 + ["val"] * 30 + ["train"] * 30 + [""] * 30
+    split = assign_splits(inspected(LABELS, split=given), USUAL)
+    assert split.rows["split"].tolist() == ["test"] * 30 + ["val"] * 30 + ["train"] * 60
+
+
+def test_missing_parts_are_carved_out_by_group(inspected: Build) -> None:
+    given = ["val" if number < 24 else "" for number in range(len(LABELS))]
+    split = assign_splits(inspected(LABELS, group=GROUPS, split=given), USUAL)
+    assert (split.rows["split"][:24] == "val").all()
+    assert set(split.rows["split"][24:]) == {"train", "test"}
+    assert all(len(splits) == 1 for splits in splits_of_groups(split))
+
+
+def test_all_given_splits_stay(inspected: Build) -> None:
+    given = [SPLITS[number // 3 % 4] for number in range(len(LABELS))]
+    assert assign_splits(inspected(LABELS, split=given), USUAL).rows["split"].tolist() == given
+
+
+def test_a_group_with_rows_in_a_given_part_stays_in_train(inspected: Build) -> None:
+    given = [
+        "test" if number % 4 == 0 and number < 60 else "train" for number in range(len(LABELS))
+    ]
+    for seed in range(10):
+        split = assign_splits(
+            inspected(LABELS, group=GROUPS, split=given), SplitSettings(seed=seed)
+        ).rows["split"]
+        assert set(split[:60]) == {"test", "train"}
+        assert "val" in set(split[60:])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_files_added_later_never_move_an_old_row(inspected: Build, seed: int) -> None:
+    labels = LABELS * 2
+    whole = inspected(labels, group=[f"g{number // 4}" for number in range(len(labels))])
+    old = np.random.default_rng(seed).random(len(whole)) < 0.6
+    first = split_of_key(assign_splits(whole.keep(old), USUAL))
+    second = assign_splits(whole, SplitSettings(seed=seed, val=0.2), first)
+    after = split_of_key(second)
+    assert all(after[key] == split for key, split in first.items())
+    assert all(len(splits) == 1 for splits in splits_of_groups(second))
+    assert set(second.rows["split"][~old]) == {"train", "val", "test"}
+
+
+def test_new_rows_follow_their_group_and_their_equals(inspected: Build) -> None:
+    whole = inspected([*LABELS, "cat", "dog"], group=[*GROUPS, "g5", ""])
+    content = whole.rows["content"].tolist()
+    content[-1] = content[40]
+    whole = whole.with_columns(content=content)
+    old = np.arange(len(whole)) < len(LABELS)
+    for seed in range(8):
+        first = split_of_key(assign_splits(whole.keep(old), SplitSettings(seed=seed)))
+        after = assign_splits(whole, USUAL, first).rows["split"].tolist()
+        assert after[-2] == after[5 * 4]
+        assert after[-1] == after[40]
+
+
+def test_a_row_that_joins_two_old_groups_moves_neither(inspected: Build) -> None:
+    whole = inspected([*LABELS, "cat"], group=[*GROUPS, "g5"])
+    old = np.arange(len(whole)) < len(LABELS)
+    first = assign_splits(whole.keep(old), USUAL)
+    tested = first.numbers("test")[0]
+    held = first.rows["split"][5 * 4]
+    content = whole.rows["content"].tolist()
+    content[-1] = content[tested]
+    after = assign_splits(whole.with_columns(content=content), USUAL, split_of_key(first)).rows[
+        "split"
+    ]
+    assert after[:-1].tolist() == first.rows["split"].tolist()
+    assert after.iloc[-1] == min(held, "test", key=SPLITS.index)
+
+
+def test_new_groups_fill_up_what_is_below_its_share(inspected: Build) -> None:
+    whole = inspected(["cat", "dog"] * 100)
+    previous = dict.fromkeys(whole.rows["key"][:150], "train")
+    previous |= dict.fromkeys(whole.rows["key"][150:152], "val")
+    counts = split_counts(assign_splits(whole, USUAL, previous))
+    assert counts.sum().to_dict() == {"train": 150, "val": 25, "test": 25}
+
+
+def test_what_is_given_comes_before_an_earlier_run(inspected: Build) -> None:
+    given = ["test" if number < 30 else "" for number in range(len(LABELS))]
+    manifest = inspected(LABELS, split=given)
+    earlier = dict.fromkeys(manifest.rows["key"][20:40], "test")
+    splits = assign_splits(manifest, USUAL, earlier).rows["split"]
+    assert (splits == "test").tolist() == [name == "test" for name in given]
+
+
+def test_a_part_of_an_earlier_run_is_kept_though_it_is_no_longer_asked_for(
+    inspected: Build,
+) -> None:
+    manifest = inspected(LABELS)
+    first = assign_splits(manifest, SplitSettings(calibration=0.2))
+    again = assign_splits(manifest, USUAL, split_of_key(first))
+    assert again.rows["split"].tolist() == first.rows["split"].tolist()
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_class_with_too_few_pictures_is_named(inspected: Build, count: int) -> None:
+    with pytest.raises(ManifestError, match=rf"class 'cow' has {count} for train, val, test\nadd"):
+        assign_splits(inspected(["cat"] * 9 + ["dog"] * 9 + ["cow"] * count), USUAL)
+
+
+def test_a_class_with_too_few_groups_is_named(inspected: Build) -> None:
+    labels = ["cat"] * 12 + ["dog"] * 12
+    groups = [f"g{number % 2}" if number < 12 else "" for number in range(24)]
+    with pytest.raises(ManifestError, match="class 'cat' has 2 for train, val, test"):
+        assign_splits(inspected(labels, group=groups), USUAL)
+
+
+def test_equal_pictures_count_as_one(inspected: Build) -> None:
+    manifest = inspected(["cat"] * 9 + ["dog"] * 4)
+    pixels = manifest.rows["pixels"].tolist()
+    pixels[9:] = [pixels[9]] * 4
+    with pytest.raises(ManifestError, match="class 'dog' has 1 for"):
+        assign_splits(manifest.with_columns(pixels=pixels), USUAL)
+
+
+def test_all_classes_that_are_too_small_are_told_together(inspected: Build) -> None:
+    labels = ["cat"] * 9 + [f"c{number}" for number in range(8)]
+    with pytest.raises(ManifestError, match=r"'c0' has 1 .*\n.*\n.*\n.*\n.*'c4' .*\n  and 3 more"):
+        assign_splits(inspected(labels), USUAL)
+
+
+def test_a_class_that_is_only_in_the_given_test_is_named(inspected: Build) -> None:
+    given = ["test" if label == "cow" else "" for label in LABELS]
+    with pytest.raises(ManifestError, match="class 'cow' has 0 for train, val"):
+        assign_splits(inspected(LABELS, split=given), USUAL)
+
+
+def test_a_class_whose_files_were_all_broken_is_named(inspected: Build) -> None:
+    manifest = inspected(LABELS)
+    with pytest.raises(ManifestError, match="class 'cow' has 0 for"):
+        assign_splits(manifest.keep((manifest.rows["label"] != "cow").to_numpy()), USUAL)
+
+
+def test_classes_that_only_come_together_are_refused_with_a_way_out(inspected: Build) -> None:
+    # Each class has three groups, but where a and b are in every split, c is in two at most.
+    labels = ["a", "b", "a", "b", "a", "c", "b", "c", "c"]
+    groups = [f"g{number // 2}" for number in range(len(labels))]
+    with pytest.raises(
+        ManifestError, match=r"groups hold several classes; try another split\.seed"
+    ):
+        assign_splits(inspected(labels, group=groups), USUAL)
+
+
+def test_rows_must_have_been_inspected(inspected: Build) -> None:
+    manifest = inspected(LABELS)
+    bare = Manifest(manifest.root, manifest.rows.drop(columns="pixels"), manifest.classes)
+    with pytest.raises(ManifestError, match=r"no \['pixels'\]; call inspect"):
+        assign_splits(bare, USUAL)
+
+
+def test_counts_are_classes_by_splits_in_their_order(inspected: Build) -> None:
+    labels = ["cat", "cat", "dog", "dog", "cow"]
+    counts = split_counts(inspected(labels, split=["test", "train", "val", "val", ""]))
+    expected = pd.DataFrame(
+        {"train": [1, 0, 0], "val": [0, 0, 2], "test": [1, 0, 0]}, index=["cat", "cow", "dog"]
+    )
+    assert counts.reset_index().columns.tolist() == ["class", "train", "val", "test"]
+    assert counts.to_dict() == expected.to_dict()
+
+
+def test_rows_that_share_something_across_splits_are_counted(inspected: Build) -> None:
+    labels = ["cat"] * 8
+    given = ["train", "test", "train", "test", "train", "test", "train", ""]
+    manifest = inspected(labels, split=given, group=["p", "p", "", "", "q", "", "q", "p"])
+    assert divided_contents(manifest) == 2  # the two of p; the third has no split yet
+    content, pixels = manifest.rows["content"].tolist(), manifest.rows["pixels"].tolist()
+    content[2] = content[3]
+    pixels[4] = pixels[5]
+    assert divided_contents(manifest.with_columns(content=content, pixels=pixels)) == 6
+    pixels[4] = pixels[6]
+    assert divided_contents(manifest.with_columns(pixels=pixels)) == 2
+    assert divided_contents(manifest.with_columns(split="")) == 0
+
+
+def test_our_own_splits_divide_nothing(inspected: Build) -> None:
+    assert divided_contents(assign_splits(inspected(LABELS, group=GROUPS), USUAL)) == 0

@@ -1,0 +1,65 @@
+"""A store for each test, copied from one empty database that MLflow makes once."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from transfer.tracking.events import Event, Started
+from transfer.tracking.record import Record
+from transfer.tracking.store import Store, connect, open_store
+from transfer.tracking.tracker import RunDescription
+
+
+@pytest.fixture(autouse=True)
+def _no_other_store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty database, made once for all workers."""
+    workers = tmp_path_factory.getbasetemp().parent
+    folder = workers / "template_store"
+    folder.mkdir(exist_ok=True)
+    with FileLock(workers / "template_store.lock"):
+        connect(Store(folder, f"sqlite:///{folder}/mlflow.db"))
+    return folder / "mlflow.db"
+
+
+@pytest.fixture
+def store(template: Path, tmp_path: Path) -> Store:
+    """An empty store in a folder whose name asks for trouble."""
+    out = tmp_path / "my runs #1 é"
+    (out / "records").mkdir(parents=True)
+    shutil.copy2(template, out / "mlflow.db")
+    return open_store(out)
+
+
+@pytest.fixture
+def model_files(tmp_path: Path) -> Path:
+    """A folder that looks like a model."""
+    folder = tmp_path / "made"
+    folder.mkdir()
+    (folder / "network.safetensors").write_bytes(b"weights")
+    (folder / "model.json").write_text('{"classes": ["a", "b"]}')
+    return folder
+
+
+@pytest.fixture
+def written(store: Store) -> Callable[..., Record]:
+    """Make a record of a run, with these events after its start, unlocked."""
+
+    def write(*events: Event, name: str = "first", experiment: str = "demo", **kept: str) -> Record:
+        run = RunDescription(experiment, name, {"backbone": "resnet18"}, kept)
+        start = Started(time=1_000_000, destination=store.destination, run=run)
+        record = Record.create(store.records, start)
+        for event in events:
+            record.append(event)
+        record.unlock()
+        return record
+
+    return write

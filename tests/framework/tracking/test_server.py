@@ -1,0 +1,162 @@
+"""Against a real `mlflow server` on this machine, which dies and comes back."""
+
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from datetime import datetime
+from http import HTTPStatus
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from transfer.progress import Silent
+from transfer.tracking import spool
+from transfer.tracking.mlflow_tracker import MlflowTracker
+from transfer.tracking.names import unique_name
+from transfer.tracking.runs import fetch, find_run, list_runs, model_folder
+from transfer.tracking.store import Store, connect, open_store
+from transfer.tracking.sync import sync
+from transfer.tracking.tracker import RunDescription, Tracker
+from transfer.tracking.ui import user_interface
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("mlflow_server")]
+
+
+class Server:
+    """What `transfer ui` starts on a store, always on the same port."""
+
+    def __init__(self, store: Store) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as found:
+            self.port = found.getsockname()[1]
+        self.store = store
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        interface = user_interface(self.store, port=self.port)
+        with (self.store.out / "log").open("a") as log:
+            self._process = subprocess.Popen(
+                interface.command,
+                env=os.environ | interface.environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        while self.get("/health")[0] != HTTPStatus.OK:
+            assert self._process.poll() is None, (self.store.out / "log").read_text()
+
+    def kill(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+
+    def get(self, path: str) -> tuple[int, str]:
+        """Return status and text of a page; status 0 where nobody answers."""
+        with suppress(OSError), closing(HTTPConnection("127.0.0.1", self.port, timeout=5)) as line:
+            line.request("GET", path)
+            answer = line.getresponse()
+            return answer.status, answer.read().decode()
+        return 0, ""
+
+
+@pytest.fixture(scope="module")
+def server(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("server")
+    (folder / "mlflow.db").write_bytes(template.read_bytes())
+    server = Server(open_store(folder, f"sqlite:///{folder}/mlflow.db"))
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def remote(server: Server, tmp_path: Path) -> Store:
+    return open_store(tmp_path / "mlruns", f"http://127.0.0.1:{server.port}")
+
+
+def _log(tracker: Tracker, steps: range) -> None:
+    for step in steps:
+        tracker.log({"train/loss": step / 7}, step)
+
+
+def _steps(client: Any, run_id: str, name: str) -> list[tuple[int, float]]:
+    return [(metric.step, metric.value) for metric in client.get_metric_history(run_id, name)]
+
+
+def test_a_run_lives_on_the_server_with_its_files_and_its_model(
+    remote: Store, server: Server, model_files: Path, tmp_path: Path
+) -> None:
+    tracker = MlflowTracker(remote, pytest.fail)
+    params = {f"setting.{number}": "x" * 100 for number in range(150)}
+    tags = {"transfer.headline": "accuracy"}
+    record_id = tracker.start(RunDescription("demo", "whole", params, tags))
+    tracker.log({"val/accuracy": 0.75, "train/loss": float("nan")})
+    tracker.keep("figures/a b.png", b"picture")
+    tracker.keep_model(model_files)
+    run_id = tracker.finish("FINISHED")
+
+    run = find_run(remote, record_id)
+    assert (run.run_id, run.status, run.params) == (run_id, "FINISHED", params)
+    assert fetch(remote, run, "figures/a b.png", tmp_path / "into").read_bytes() == b"picture"
+    folder = model_folder(remote, run)
+    assert (folder / "network.safetensors").read_bytes() == b"weights"
+    assert folder == model_folder(remote, run)
+    assert list_runs(remote).query("name == 'whole'")["val"].tolist() == [0.75]
+    assert unique_name(remote, "demo", "whole") == "whole-2"
+    assert "MLflow" in server.get("/")[1]
+    assert list((server.store.out / "artifacts").rglob("served_model.py"))
+    assert not (remote.out / "artifacts").exists()
+
+
+def test_a_server_that_dies_half_way_costs_the_run_nothing(
+    remote: Store, server: Server, model_files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spool, "_FAILING_SECONDS", 0.5)
+    warnings: list[str] = []
+    tracker = MlflowTracker(remote, warnings.append)
+    record_id = tracker.start(RunDescription("demo", "half way"))
+    _log(tracker, range(10))
+    while not _delivered_steps(remote, record_id):
+        pass
+
+    server.kill()
+    _log(tracker, range(10, 20))
+    tracker.keep("recipe.json", b"{}")
+    tracker.keep_model(model_files)
+    assert tracker.finish("FINISHED") == record_id
+    assert len(warnings) == 1
+    assert model_folder(remote, find_run(remote, "half way")).is_dir()
+    started = _begin_without_server(remote)
+
+    server.start()
+    assert sync(remote, Silent()) == 2
+
+    client = connect(remote)
+    run = find_run(remote, record_id)
+    assert run.status == "FINISHED"
+    assert _steps(client, run.run_id, "train/loss") == [(step, step / 7) for step in range(20)]
+    assert [file.path for file in client.list_artifacts(run.run_id)] == ["recipe.json"]
+    assert len(client.search_logged_models(["1"], f"source_run_id = '{run.run_id}'")) == 1
+    alone = find_run(remote, "alone")
+    assert (alone.status, alone.started) == ("FAILED", started)
+    assert _steps(client, alone.run_id, "train/loss") == [(3, 1.0)]
+    assert not list(remote.records.iterdir())
+
+
+def _begin_without_server(remote: Store) -> datetime:
+    tracker = MlflowTracker(remote, lambda _: None)
+    tracker.start(RunDescription("demo", "alone"))
+    tracker.log({"train/loss": 1.0}, 3)
+    tracker.finish("FAILED")
+    return find_run(remote, "alone").started
+
+
+def _delivered_steps(store: Store, record_id: str) -> list[tuple[int, float]]:
+    client = connect(store)
+    for run in client.search_runs(["1"], f"tags.`transfer.record` = '{record_id}'"):
+        return _steps(client, run.info.run_id, "train/loss")
+    return []

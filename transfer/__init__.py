@@ -1,0 +1,67 @@
+"""Teach a ResNet a new domain: one shared fine-tuner, one plugin per domain, runs in MLflow."""
+
+import os
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+# albumentations asks a package index for its newest version on import; we stay off the network.
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+
+if TYPE_CHECKING:
+    from transfer.errors import TransferError
+    from transfer.experiment import RunResult
+    from transfer.images.pictures import Pixels, read_picture
+    from transfer.plugin.discovery import load_task
+    from transfer.plugin.task import Augmentation, Task
+    from transfer.recipe import Recipe, TaskSettings
+    from transfer.samples.layouts.detect import read_layout
+    from transfer.samples.manifest import Manifest, Row
+    from transfer.shipping.predictor import Predictor, load
+    from transfer.start import fit
+
+_HOME = {
+    "Augmentation": "transfer.plugin.task",
+    "Manifest": "transfer.samples.manifest",
+    "Pixels": "transfer.images.pictures",
+    "Predictor": "transfer.shipping.predictor",
+    "Recipe": "transfer.recipe",
+    "Row": "transfer.samples.manifest",
+    "RunResult": "transfer.experiment",
+    "Task": "transfer.plugin.task",
+    "TaskSettings": "transfer.recipe",
+    "TransferError": "transfer.errors",
+    "fit": "transfer.start",
+    "load": "transfer.shipping.predictor",
+    "load_task": "transfer.plugin.discovery",
+    "read_layout": "transfer.samples.layouts.detect",
+    "read_picture": "transfer.images.pictures",
+}
+
+__all__ = [
+    "Augmentation",
+    "Manifest",
+    "Pixels",
+    "Predictor",
+    "Recipe",
+    "Row",
+    "RunResult",
+    "Task",
+    "TaskSettings",
+    "TransferError",
+    "fit",
+    "load",
+    "load_task",
+    "read_layout",
+    "read_picture",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used: `import transfer` loads no torch, no pandas."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'transfer' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

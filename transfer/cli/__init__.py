@@ -1,0 +1,1 @@
+"""One file per thing a person is doing at the command line."""

@@ -1,0 +1,68 @@
+"""The table of commands; an error a user can fix is printed as one message, with exit code 2."""
+
+import sys
+from collections.abc import Callable
+from importlib.metadata import EntryPoint, entry_points
+
+import typer
+
+from transfer.cli import data, fit, runs, ship, tasks
+from transfer.cli.console import ERR
+from transfer.errors import TransferError
+
+GROUP = "transfer.commands"
+_INTERRUPTED = 130
+
+app = typer.Typer(
+    name="transfer",
+    help="Teach a ResNet a new domain. Start with: transfer demo",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+_LEARN, _LOOK, _USE = "Learn", "Look", "Use"
+app.command("demo", rich_help_panel=_LEARN)(fit.demo)
+app.command("fit", rich_help_panel=_LEARN)(fit.fit)
+app.command("recipe", rich_help_panel=_LEARN)(fit.recipe)
+app.command("tasks", rich_help_panel=_LEARN)(tasks.tasks)
+app.command("samples", rich_help_panel=_LEARN)(data.samples)
+app.command("runs", rich_help_panel=_LOOK)(runs.runs)
+app.command("ui", rich_help_panel=_LOOK)(runs.ui)
+app.add_typer(runs.store, name="store", rich_help_panel=_LOOK)
+app.command("predict", rich_help_panel=_USE)(ship.predict)
+app.command("evaluate", rich_help_panel=_USE)(ship.evaluate)
+
+
+def main() -> None:
+    """Run the command line; the console script calls this."""
+    for entry in entry_points(group=GROUP):
+        _add(entry)
+    try:
+        app()
+    except TransferError as error:
+        ERR.print(f"error      {error}", style="bold red", markup=False)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        ERR.print("stopped    nothing was kept of what was under way", markup=False)
+        sys.exit(_INTERRUPTED)
+
+
+def _add(entry: EntryPoint) -> None:
+    """List a command of another package; it is imported when it is called, with its arguments."""
+
+    def command(context: typer.Context) -> None:
+        run: Callable[[list[str]], None] = entry.load()
+        run(list(context.args))
+
+    source = entry.dist.name if entry.dist else entry.value
+    app.command(
+        entry.name,
+        help=f"From the package {source}.",
+        rich_help_panel="Of installed tasks",
+        context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+        add_help_option=False,
+    )(command)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,234 @@
+"""`transfer fit`, `transfer recipe` and `transfer demo`: everything that learns."""
+
+import shlex
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+
+from transfer.cli.console import ERR, OUT, Terminal
+from transfer.cli.options import Data, Out, Seed, Task, TrackingUri
+
+if TYPE_CHECKING:
+    from transfer.experiment import RunResult
+    from transfer.start import Request
+
+_SETTING = typer.Option(
+    "--set", metavar="KEY=VALUE", help="Any setting of transfer recipe; repeatable."
+)
+_INTERRUPTED = 130
+
+Backbone = Annotated[str | None, typer.Option(help="Any timm model name.", show_default=False)]
+Weights = Annotated[
+    str | None,
+    typer.Option(
+        help="auto, starter, none, hub, FILE.safetensors, or an earlier run.", show_default=False
+    ),
+]
+Strategy = Annotated[
+    str | None, typer.Option(help="probe, finetune, lp-ft or scratch.", show_default=False)
+]
+Epochs = Annotated[int | None, typer.Option(help="Passes over the data.", show_default=False)]
+Size = Annotated[int | None, typer.Option(help="Side of the picture, px.", show_default=False)]
+BatchSize = Annotated[int | None, typer.Option(help="Pictures a step.", show_default=False)]
+Rate = Annotated[float | None, typer.Option("--lr", help="Peak learning rate.", show_default=False)]
+Name = Annotated[str | None, typer.Option(help="Name of the run.", show_default=False)]
+RecipeFile = Annotated[
+    Path | None,
+    typer.Option("--recipe", help="A .toml file, or recipe.json of a run.", show_default=False),
+]
+Settings = Annotated[list[str] | None, _SETTING]
+Split = Annotated[
+    str | None,
+    typer.Option(metavar="RUN", help="Keep the rows in the splits of a run.", show_default=False),
+]
+
+
+def fit(  # noqa: PLR0913  # the everyday options
+    task: Task,
+    data: Data,
+    *,
+    backbone: Backbone = None,
+    weights: Weights = None,
+    strategy: Strategy = None,
+    epochs: Epochs = None,
+    size: Size = None,
+    batch_size: BatchSize = None,
+    lr: Rate = None,
+    seed: Seed = None,
+    name: Name = None,
+    recipe: RecipeFile = None,
+    settings: Settings = None,
+    split: Split = None,
+    out: Out = Path("mlruns"),
+    tracking_uri: TrackingUri = None,
+    log_images: Annotated[
+        bool, typer.Option("--log-images", help="Let pictures of a sensitive task into the store.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would happen; train and write nothing.")
+    ] = False,
+) -> None:
+    """Fine-tune a network on labelled pictures, score it, and keep the run."""
+    everyday = {
+        "backbone": backbone,
+        "weights": weights,
+        "strategy": strategy,
+        "epochs": epochs,
+        "size": size,
+        "batch_size": batch_size,
+        "lr": lr,
+        "seed": seed,
+    }
+    request = _request(
+        task,
+        data,
+        everyday,
+        recipe=recipe,
+        settings=_assignments(settings),
+        name=name,
+        split=split,
+        out=out,
+        tracking_uri=tracking_uri,
+        log_images=log_images,
+    )
+    if dry_run:
+        _dry_run(request)
+    else:
+        _run(request)
+
+
+def recipe(
+    task: Task,
+    recipe_file: RecipeFile = None,
+    settings: Settings = None,
+) -> None:
+    """Print every setting of a task: its value, where it came from, what it means."""
+    from transfer.plugin.discovery import load_task  # noqa: PLC0415  # pandas; help must be fast
+    from transfer.recipe import Layer, read_layer, settle  # noqa: PLC0415
+
+    layers = [read_layer(recipe_file)] if recipe_file else []
+    layers += [Layer("--set", _assignments(settings))]
+    settled = settle(load_task(task).defaults(), layers)
+    _print_recipe(settled.recipe.dotted(), settled.origins, settled.recipe.meanings())
+
+
+def demo(
+    task: Annotated[str, typer.Argument(metavar="[TASK]", help="Whose samples.")] = (
+        "satellite_vegetation"
+    ),
+    count: Annotated[int, typer.Option(min=40, help="How many samples.")] = 600,
+    strategy: Strategy = None,
+    epochs: Epochs = None,
+    seed: Seed = None,
+    out: Out = Path("mlruns"),
+) -> None:
+    """Write a small data set, teach the starter network, score it: the whole walk, offline."""
+    from transfer.cli.data import write_samples  # noqa: PLC0415  # beside its heavy imports
+
+    folder = Path("data") / task / f"demo-{count}"
+    began = time.perf_counter()
+    if not folder.exists():
+        with OUT.status("drawing samples"):
+            write_samples(task, folder, count, seed=0)
+        OUT.print(f"samples    {count} drawn pictures in {folder}", markup=False)
+    weights = None if strategy == "scratch" else "starter"
+    everyday = {"weights": weights, "strategy": strategy, "epochs": epochs, "seed": seed}
+    _run(_request(task, folder, everyday, out=out, name=None))
+    OUT.print(f"took       {time.perf_counter() - began:.0f} s", markup=False)
+
+
+def _request(task: str, data: Path, everyday: Mapping[str, Any], **rest: Any) -> "Request":
+    with OUT.status("loading torch"):
+        from transfer.start import Request  # noqa: PLC0415  # seconds of imports, said aloud
+    return Request(task=task, data=data, everyday=everyday, **rest)
+
+
+def _assignments(settings: list[str] | None) -> Mapping[str, Any]:
+    from transfer.recipe import parse_assignments  # noqa: PLC0415  # pydantic; help must be fast
+
+    return parse_assignments(settings or []).changes
+
+
+def _run(request: "Request") -> None:
+    from transfer.start import carry_out  # noqa: PLC0415  # loaded by _request
+
+    result = carry_out(request, Terminal())
+    _print_result(result, request)
+    if result.status == "KILLED":
+        raise typer.Exit(_INTERRUPTED)
+    if result.status == "FAILED":
+        raise typer.Exit(2)
+
+
+def _dry_run(request: "Request") -> None:
+    from transfer.start import plan_for  # noqa: PLC0415  # loaded by _request
+    from transfer.tracking.store import open_store  # noqa: PLC0415
+
+    plan = plan_for(request, open_store(request.out, request.tracking_uri), Terminal())
+    recipe = plan.settled.recipe
+    table = Table("class", *plan.counts.columns, box=None, pad_edge=False)
+    for label, row in plan.counts.iterrows():
+        table.add_row(str(label), *(f"{number:,}" for number in row))
+    OUT.print(table)
+    OUT.print(
+        f"would      {recipe.strategy} {recipe.backbone} (weights: {recipe.weights}) at "
+        f"{recipe.size} px, as {plan.name!r}, into {request.out}; nothing was trained or written",
+        markup=False,
+    )
+
+
+def _print_recipe(
+    values: Mapping[str, Any], origins: Mapping[str, str], meanings: Mapping[str, str]
+) -> None:
+    table = Table("setting", "value", "from", "meaning", box=None, pad_edge=False)
+    for name, value in values.items():
+        shown = "unset" if value is None else str(value)
+        table.add_row(name, shown, origins.get(name, "default"), meanings.get(name, ""))
+    OUT.print(table, soft_wrap=False)
+    OUT.print("\nnext       transfer fit TASK --data FOLDER --set KEY=VALUE", markup=False)
+
+
+def _print_result(result: "RunResult", request: "Request") -> None:
+    for split, scores in (("val", result.val), ("test", result.test)):
+        if scores:
+            OUT.print(f"{split:<10} {_scores_line(scores)}", markup=False)
+    kept = "the probe" if result.epoch == 0 else f"epoch {result.epoch}"
+    place = request.tracking_uri or request.out
+    OUT.print(
+        f"run        {result.name} ({result.run_id}) in {place}, weights of {kept}", markup=False
+    )
+    name, store = shlex.quote(result.name), _store_options(request, "--store")
+    again = f"transfer fit {request.task} --data"
+    out = _store_options(request, "--out")
+    if result.status != "FINISHED":
+        data = shlex.quote(str(request.data))
+        ERR.print(f"{result.status.lower():<10} {result.ended}", markup=False)
+        ERR.print("           the test rows were not looked at. To go on from here:", markup=False)
+        ERR.print(f"           {again} {data} --weights {name}{out}", markup=False)
+        return
+    OUT.print(f"next       transfer ui{store}   transfer runs{store}", markup=False)
+    OUT.print(f"           transfer predict {name} PICTURE{store}", markup=False)
+    OUT.print(f"           {again} YOUR/FOLDER{out}", markup=False)
+
+
+def _scores_line(scores: Mapping[str, float]) -> str:
+    shown = ("balanced_accuracy", "accuracy", "macro_f1", "kappa", "log_loss", "ece")
+    parts = []
+    for name in shown:
+        if name in scores:
+            ends = ""
+            if f"{name}_low" in scores:
+                ends = f" [{scores[f'{name}_low']:.3f}, {scores[f'{name}_high']:.3f}]"
+            parts.append(f"{name} {scores[name]:.3f}{ends}")
+    return "  ".join(parts)
+
+
+def _store_options(request: "Request", option: str) -> str:
+    options = "" if request.out == Path("mlruns") else f" {option} {shlex.quote(str(request.out))}"
+    if request.tracking_uri:
+        options += f" --tracking-uri {shlex.quote(request.tracking_uri)}"
+    return options

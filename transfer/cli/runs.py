@@ -1,0 +1,113 @@
+"""`transfer runs`, `transfer ui` and `transfer store`: what was kept, and where."""
+
+import math
+import os
+from collections.abc import Hashable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+
+from transfer.cli.console import OUT, Terminal
+from transfer.cli.options import StoreFolder, TrackingUri
+from transfer.errors import RecipeError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+store = typer.Typer(help="Look after the run store.", no_args_is_help=True)
+_COLUMNS = ("name", "task", "backbone", "strategy", "val", "test", "images_per_second", "started")
+
+
+def runs(
+    sort: Annotated[str, typer.Option(help=f"Column to rank by: {', '.join(_COLUMNS)}.")] = "val",
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--filter", metavar="COLUMN=TEXT", help="Only runs whose column has it; repeatable."
+        ),
+    ] = None,
+    store_folder: StoreFolder = Path("mlruns"),
+    tracking_uri: TrackingUri = None,
+) -> None:
+    """List the runs, the best on val first; test is shown beside its interval."""
+    from transfer.tracking.runs import list_runs  # noqa: PLC0415  # pandas; help must be fast
+    from transfer.tracking.store import open_store  # noqa: PLC0415
+
+    _check_column(sort)
+    with OUT.status("reading the store"):
+        table = list_runs(open_store(store_folder, tracking_uri))
+    for condition in where or []:
+        column, _, text = condition.partition("=")
+        _check_column(column)
+        table = table[table[column].astype(str).str.contains(text, regex=False)]
+    if table.empty:
+        OUT.print(
+            "no runs     next: transfer demo, or transfer fit TASK --data FOLDER", markup=False
+        )
+        return
+    _print_runs(table.sort_values(sort, ascending=sort in {"name", "task", "backbone", "strategy"}))
+
+
+def ui(
+    store_folder: StoreFolder = Path("mlruns"),
+    tracking_uri: TrackingUri = None,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="On this machine.")] = 5000,
+) -> None:
+    """Open the MLflow pages on the run store; Ctrl-C closes them."""
+    from transfer.tracking.store import open_store  # noqa: PLC0415  # help must be fast
+    from transfer.tracking.ui import user_interface  # noqa: PLC0415
+
+    with OUT.status("opening the store"):
+        pages = user_interface(open_store(store_folder, tracking_uri), port=port)
+    if not pages.command:
+        OUT.print(f"the tracking server shows its pages at {pages.address}", markup=False)
+        return
+    OUT.print(f"pages      {pages.address} in about ten seconds; Ctrl-C closes them", markup=False)
+    os.execve(pages.command[0], pages.command, {**os.environ, **pages.environment})  # noqa: S606
+
+
+@store.command("sync")
+def sync(store_folder: StoreFolder = Path("mlruns"), tracking_uri: TrackingUri = None) -> None:
+    """Send the runs that a tracking server has not taken yet."""
+    from transfer.tracking.store import open_store  # noqa: PLC0415  # help must be fast
+    from transfer.tracking.sync import sync as send  # noqa: PLC0415
+
+    opened = open_store(store_folder, tracking_uri)
+    sent = send(opened, Terminal())
+    OUT.print(f"sent       {sent} run(s) to {opened.address}", markup=False)
+
+
+def _check_column(name: str) -> None:
+    if name not in _COLUMNS:
+        raise RecipeError(f"no column {name!r} in the list of runs; it has {', '.join(_COLUMNS)}")
+
+
+def _print_runs(runs_found: "pd.DataFrame") -> None:
+    table = Table(
+        "name", "task", "backbone", "strategy", "val", "test", "images/s", "when", "status", "id",
+        box=None, pad_edge=False,
+    )  # fmt: skip
+    for run in runs_found.to_dict("records"):
+        table.add_row(
+            run["name"],
+            run["task"],
+            run["backbone"],
+            run["strategy"],
+            _score(run, "val"),
+            _score(run, "test"),
+            "" if math.isnan(run["images_per_second"]) else f"{run['images_per_second']:,.0f}",
+            f"{run['started'].tz_convert(None):%Y-%m-%d %H:%M}",
+            run["status"].lower(),
+            run["run_id"][:8],
+        )
+    OUT.print(table)
+    OUT.print("\nnext       transfer ui   transfer predict NAME PICTURE", markup=False)
+
+
+def _score(run: Mapping[Hashable, Any], split: str) -> str:
+    value, low, high = (run[f"{split}{end}"] for end in ("", "_low", "_high"))
+    if math.isnan(value):
+        return ""
+    return f"{value:.3f}" if math.isnan(low) else f"{value:.3f} [{low:.3f}, {high:.3f}]"

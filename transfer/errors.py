@@ -1,0 +1,63 @@
+"""Everything this framework raises on purpose.
+
+* TransferError
+  + TaskNotFoundError     no plugin of that name is installed
+  + BrokenPromiseError    a plugin breaks the task contract
+  + DataNotFoundError     files are not where they were said to be
+  + ManifestError         rows that cannot be trained on
+  + ImageError            a file that is no readable picture
+  + RecipeError           a setting that is unknown or out of range
+  + WeightsError          weights that are missing or do not fit
+  + TrainingError         training that cannot go on
+  + StoreError            a run store that cannot be read or written
+  + RunNotFoundError      no run of that name
+  + OutputError           a place that cannot be written to
+"""
+
+
+class TransferError(Exception):
+    """A mistake the user can fix; the command line prints it without a traceback."""
+
+
+class TaskNotFoundError(TransferError, LookupError):
+    """No installed plugin has this name."""
+
+
+class BrokenPromiseError(TransferError, TypeError):
+    """A plugin does not keep the task contract."""
+
+
+class DataNotFoundError(TransferError, FileNotFoundError):
+    """Files are not where they were said to be."""
+
+
+class ManifestError(TransferError, ValueError):
+    """Rows that cannot be trained on."""
+
+
+class ImageError(TransferError, ValueError):
+    """A file that is no readable picture."""
+
+
+class RecipeError(TransferError, ValueError):
+    """A setting that is unknown or out of range."""
+
+
+class WeightsError(TransferError, ValueError):
+    """Weights that are missing or do not fit the network."""
+
+
+class TrainingError(TransferError, ArithmeticError):
+    """Training that cannot go on, such as a loss that is no number."""
+
+
+class StoreError(TransferError, OSError):
+    """A run store that cannot be read or written."""
+
+
+class RunNotFoundError(TransferError, LookupError):
+    """No run of the store has this name or id."""
+
+
+class OutputError(TransferError, OSError):
+    """A place that cannot be written to."""

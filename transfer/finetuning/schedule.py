@@ -1,0 +1,78 @@
+"""Optimizer, layer-wise learning rates and the learning-rate curve."""
+
+import math
+
+import timm.optim
+from torch import nn
+from torch.optim import Optimizer
+
+from transfer.errors import RecipeError
+from transfer.network.backbone import Network
+from transfer.recipe import TrainingSettings
+
+
+def build_optimizer(network: Network, lr: float, settings: TrainingSettings) -> Optimizer:
+    """Return an optimizer over the trainable weights of `network`.
+
+    The head learns at `lr * head_lr`; each stage of the backbone nearer to the input learns
+    `layer_decay` times slower (Clark et al. 2020, ELECTRA). Norms and biases are not decayed.
+    Every group carries "lr_scale", its share of the learning rate.
+
+    Raises:
+        RecipeError: timm has no optimizer of that name.
+    """
+    groups = _backbone_groups(network.backbone, settings) + _head_groups(network.head, settings)
+    try:
+        optimizer: Optimizer = timm.optim.create_optimizer_v2(
+            groups, opt=settings.optimizer, lr=lr, weight_decay=settings.weight_decay
+        )
+    except (ValueError, AssertionError) as error:
+        known = ", ".join(timm.optim.list_optimizers(filter="*adam*")[:4])
+        raise RecipeError(
+            f"training.optimizer = {settings.optimizer!r}: timm has none of that name; "
+            f"among others it has sgd, {known}"
+        ) from error
+    return optimizer
+
+
+def learning_rate(step: int, steps: int, peak: float, warmup: float) -> float:
+    """Return the rate of `step` (0..steps-1): a linear rise over `warmup`, then half a cosine to 0.
+
+    Args:
+        step: which step of the run.
+        steps: all of them.
+        peak: the highest rate.
+        warmup: share of the steps that rise.
+    """
+    rising = round(warmup * steps)
+    if step < rising:
+        return peak * (step + 1) / (rising + 1)
+    done = (step - rising) / max(1, steps - rising)
+    return peak * 0.5 * (1 + math.cos(math.pi * done))
+
+
+def set_learning_rate(optimizer: Optimizer, rate: float) -> None:
+    """Give every group of `optimizer` its share of `rate`."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate * group.get("lr_scale", 1.0)
+
+
+def _backbone_groups(backbone: nn.Module, settings: TrainingSettings) -> list[dict[str, object]]:
+    # A model without classifier counts its norm or pool as the last layer, one above the stages.
+    groups: list[dict[str, object]] = timm.optim.param_groups_layer_decay(
+        backbone, weight_decay=settings.weight_decay, layer_decay=settings.layer_decay
+    )
+    deepest = max((float(str(group["lr_scale"])) for group in groups), default=1.0)
+    for group in groups:
+        scale = float(str(group["lr_scale"])) / deepest * settings.layer_decay
+        group["lr_scale"] = scale
+    return groups
+
+
+def _head_groups(head: nn.Module, settings: TrainingSettings) -> list[dict[str, object]]:
+    decayed = [weight for weight in head.parameters() if weight.ndim > 1]
+    plain = [weight for weight in head.parameters() if weight.ndim <= 1]
+    return [
+        {"params": decayed, "weight_decay": settings.weight_decay, "lr_scale": settings.head_lr},
+        {"params": plain, "weight_decay": 0.0, "lr_scale": settings.head_lr},
+    ]

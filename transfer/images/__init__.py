@@ -1,0 +1,1 @@
+"""From one file to one array (H, W, C)."""

@@ -1,0 +1,184 @@
+"""What a run writes down about itself, and under which names."""
+
+import io
+import json
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from transfer.figures import (
+    confusion_matrix,
+    learning_curves,
+    picture_grid,
+    reliability_diagram,
+)
+from transfer.finetuning.finetuner import EpochLog
+from transfer.images.pictures import Pixels
+from transfer.pixels.cache import Pictures
+from transfer.pixels.views import TrainingViews
+from transfer.plan import Plan
+from transfer.samples.manifest import SPLITS
+from transfer.samples.predictions import Predictions
+from transfer.samples.split import split_counts
+from transfer.scoring.intervals import Score, per_class_table
+from transfer.scoring.metrics import confusion, guesses, reliability
+from transfer.tracking.environment import environment_tags
+from transfer.tracking.tracker import HEADLINE_TAG, THROUGHPUT, DataInput, RunDescription, Tracker
+
+SPLIT_TABLE = "data/split.parquet"
+_SHOWN_ROWS, _SHOWN_VIEWS, _SHOWN_MISTAKES = 4, 7, 24
+
+
+class Logbook:
+    """One run's record: tells the tracker what happened, in names that compare between runs.
+
+    Metrics: `train/loss`, `train/lr`, `train/images_per_second` and `epoch/SCORE` (on val), a step
+    an epoch, 0 being the probe; `val/SCORE` and `test/SCORE` of the kept weights, each with `_low`
+    and `_high`. Artifacts: `recipe.json`, `data/`, `scores/`, `predictions.parquet`, `figures/`.
+    """
+
+    def __init__(self, plan: Plan, tracker: Tracker, *, log_pictures: bool) -> None:
+        """Keep a record of `plan` with `tracker`; without `log_pictures` no picture is in it."""
+        self._plan, self._tracker, self._log_pictures = plan, tracker, log_pictures
+        self._epochs: list[EpochLog] = []
+
+    def open(self, tags: Mapping[str, str]) -> str:
+        """Start the run with its settings and data, and `tags` beside ours; return its id."""
+        plan, recipe = self._plan, self._plan.settled.recipe
+        own = {
+            "transfer.task": plan.task.name,
+            HEADLINE_TAG: plan.task.headline,
+            "transfer.data_digest": plan.manifest.digest(),
+            "transfer.test_digest": plan.manifest.digest("test"),
+        }
+        params = {name: _as_text(value) for name, value in recipe.dotted().items()}
+        run_id = self._tracker.start(
+            RunDescription(plan.task.name, plan.name, params, {**environment_tags(), **own, **tags})
+        )
+        self._tracker.read(self._inputs())
+        self._keep_json("recipe.json", recipe.model_dump(mode="json"))
+        self._keep_table(SPLIT_TABLE, plan.manifest.rows[["key", "split"]])
+        self._keep_table("data/counts.csv", split_counts(plan.manifest).reset_index())
+        return run_id
+
+    def epoch(self, log: EpochLog) -> None:
+        """Record one pass over the training rows."""
+        self._epochs.append(log)
+        numbers = {"train/loss": log.loss, THROUGHPUT: log.rows_per_second}
+        if log.epoch:
+            numbers["train/lr"] = log.lr
+        numbers |= {f"epoch/{name}": value for name, value in log.scores.items()}
+        self._tracker.log(numbers, step=log.epoch)
+
+    def curves(self, kept_epoch: int) -> None:
+        """Draw how training went."""
+        headline = self._plan.task.headline
+        rows = [
+            {"epoch": log.epoch, "loss": log.loss, "lr": log.lr, headline: log.scores[headline]}
+            for log in self._epochs
+        ]
+        self._tracker.tag({"transfer.kept_epoch": str(kept_epoch)})
+        picture = learning_curves(pd.DataFrame(rows), headline, kept_epoch)
+        self._tracker.keep("figures/learning_curves.png", picture)
+
+    def scores(self, split: str, predictions: Predictions, scores: Mapping[str, Score]) -> None:
+        """Record what the kept weights reach on a split."""
+        self._tracker.log(flat(scores, f"{split}/"))
+        table = pd.DataFrame([{"score": name, **score._asdict()} for name, score in scores.items()])
+        self._keep_table(f"scores/{split}.csv", table)
+        self._keep_table(f"scores/{split}_per_class.csv", per_class_table(predictions))
+        matrix = confusion_matrix(confusion(predictions), predictions.classes)
+        self._tracker.keep(f"figures/{split}_confusion.png", matrix)
+        if "ece" in scores:
+            diagram = reliability_diagram(reliability(predictions), scores["ece"].value)
+            self._tracker.keep(f"figures/{split}_reliability.png", diagram)
+
+    def predictions(self, of_split: Mapping[str, Predictions]) -> None:
+        """Keep every probability, row by row: key, split, label, and `p_CLASS` for each class."""
+        tables = [_prediction_table(split, said) for split, said in of_split.items()]
+        self._keep_table("predictions.parquet", pd.concat(tables, ignore_index=True))
+
+    def views(self, pictures: Pictures, views: TrainingViews, numbers: NDArray[np.int64]) -> None:
+        """Draw rows as scoring sees them, each with some of its training views beside it."""
+        if not self._log_pictures:
+            return
+        shown: list[Pixels] = []
+        captions: list[str] = []
+        for number in numbers[:: max(1, len(numbers) // _SHOWN_ROWS)][:_SHOWN_ROWS].tolist():
+            row = pictures.rows[number]
+            shown += [pictures[number]]
+            captions += [row.label]
+            shown += [views(pictures[number], row, epoch, number) for epoch in range(_SHOWN_VIEWS)]
+            captions += [f"view {epoch + 1}" for epoch in range(_SHOWN_VIEWS)]
+        grid = picture_grid(
+            shown,
+            captions,
+            "rows as scoring sees them, and as training does",
+            columns=_SHOWN_VIEWS + 1,
+        )
+        self._tracker.keep("figures/views.png", grid)
+
+    def mistakes(self, pictures: Pictures, numbers: NDArray[np.int64], said: Predictions) -> None:
+        """Draw the rows that the network was surest about and wrong."""
+        wrong = np.flatnonzero(guesses(said) != said.targets)
+        if not self._log_pictures or not len(wrong):
+            return
+        sure = said.probabilities.max(axis=1)
+        worst = wrong[np.argsort(-sure[wrong], kind="stable")][:_SHOWN_MISTAKES]
+        captions = [
+            f"{said.classes[said.targets[i]]}\nsaid {said.classes[guesses(said)[i]]} {sure[i]:.2f}"
+            for i in worst
+        ]
+        shown = [pictures[numbers[i]] for i in worst]
+        title = f"the surest of {len(wrong)} mistakes among {len(said)} test rows"
+        self._tracker.keep("figures/test_mistakes.png", picture_grid(shown, captions, title))
+
+    def _inputs(self) -> list[DataInput]:
+        manifest = self._plan.manifest
+        return [
+            DataInput(
+                name=self._plan.data.name,
+                context=split,
+                digest=manifest.digest(split),
+                source=str(self._plan.data),
+                rows=len(manifest.numbers(split)),
+                classes=len(manifest.classes),
+            )
+            for split in SPLITS
+            if len(manifest.numbers(split))
+        ]
+
+    def _keep_json(self, path: str, value: object) -> None:
+        self._tracker.keep(path, json.dumps(value, indent=1).encode())
+
+    def _keep_table(self, path: str, table: pd.DataFrame) -> None:
+        content = io.BytesIO()
+        if path.endswith(".parquet"):
+            table.to_parquet(content, index=False)
+        else:
+            table.to_csv(content, index=False)
+        self._tracker.keep(path, content.getvalue())
+
+
+def flat(scores: Mapping[str, Score], prefix: str = "") -> dict[str, float]:
+    """Return scores as numbers by name, the ends of an interval as `_low` and `_high`."""
+    numbers: dict[str, float] = {}
+    for name, score in scores.items():
+        numbers[prefix + name] = score.value
+        if score.low is not None and score.high is not None:
+            numbers[f"{prefix}{name}_low"] = score.low
+            numbers[f"{prefix}{name}_high"] = score.high
+    return numbers
+
+
+def _prediction_table(split: str, said: Predictions) -> pd.DataFrame:
+    names = np.array(said.classes, dtype=object)
+    columns = {f"p_{name}": said.probabilities[:, k] for k, name in enumerate(said.classes)}
+    head = {"key": said.keys, "split": split, "group": said.groups, "label": names[said.targets]}
+    return pd.DataFrame({**head, **columns})
+
+
+def _as_text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

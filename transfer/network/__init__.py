@@ -1,0 +1,1 @@
+"""The shared ResNet: backbone, weights, head, loss, and what of it is frozen."""

@@ -1,0 +1,195 @@
+"""Where a backbone's weights come from: starter, timm's hub, a file, an earlier run, or nothing."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import timm
+import torch
+from torch import Tensor
+
+from transfer.errors import RecipeError, RunNotFoundError, WeightsError
+from transfer.network.backbone import Normalization
+from transfer.network.state import SUFFIXES, read_card, read_state
+from transfer.recipe import Settled, Strategy
+
+STARTER = Path(__file__).parent / "weights" / "starter_resnet10t_64px.safetensors"
+STARTER_CARD = STARTER.with_suffix(".json")
+PREFERRED_TAG = (
+    "tv_in1k"  # one training recipe for all of resnet18 to 152; timm's defaults mix several
+)
+FindModel = Callable[[str], Path]
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Tensors for a backbone, by timm's names, and how the pixels were normalized.
+
+    Attributes:
+        source: where they come from, for people and as a tag.
+        state: name -> tensor; None for random weights.
+        normalization: None where nothing but timm's own statement is known.
+    """
+
+    source: str
+    state: Mapping[str, Tensor] | None = None
+    normalization: Normalization | None = None
+
+
+def choose_weights(settled: Settled, find_model: FindModel) -> Settled:
+    """Return the recipe with backbone and weights decided for this machine; nothing is loaded.
+
+    "auto" takes the task's own backbone where its weights are here, else the starter. A backbone
+    that a person named is never exchanged for another.
+
+    Args:
+        settled: the recipe as given.
+        find_model: run -> folder of its model.
+
+    Raises:
+        WeightsError: the named backbone has no weights here, or the weights are another network's.
+        RecipeError: training from scratch with given weights.
+    """
+    recipe = settled.recipe
+    if recipe.strategy is Strategy.SCRATCH:
+        return _from_scratch(settled)
+    if recipe.weights == "auto":
+        return _best_here(settled)
+    owner = _owner(recipe.weights, find_model)
+    if owner is None:
+        return settled
+    if settled.given("backbone") and _architecture(owner) != _architecture(recipe.backbone):
+        raise WeightsError(
+            f"weights = {recipe.weights!r} are of {owner}, not of {recipe.backbone}; "
+            f"leave --backbone out or take --backbone {owner}"
+        )
+    return settled.with_values("weights", backbone=owner)
+
+
+def load_weights(backbone: str, weights: str, find_model: FindModel) -> Weights:
+    """Return the weights that a recipe asks for, "auto" decided.
+
+    Args:
+        backbone: timm name.
+        weights: none, hub, starter, a file, or a run.
+        find_model: run -> folder of its model.
+
+    Raises:
+        WeightsError: they cannot be had.
+    """
+    if weights == "none":
+        return Weights("none")
+    if weights == "hub":
+        return _from_hub(tagged(backbone))
+    if weights == "starter":
+        return _from_file(STARTER, "starter")
+    if Path(weights).suffix in SUFFIXES:
+        return _from_file(Path(weights), Path(weights).name)
+    folder = _model_of(weights, find_model)
+    card = read_card(folder / "model.json")
+    numbers = Normalization(tuple(card["mean"]), tuple(card["std"]))
+    return Weights(f"run {weights}", read_state(folder / "network.safetensors"), numbers)
+
+
+def _from_scratch(settled: Settled) -> Settled:
+    """Return the recipe with the network that weights would have come with: like against like."""
+    recipe = settled.recipe
+    if recipe.weights not in {"auto", "none"}:
+        raise RecipeError(
+            f"strategy = scratch starts from nothing, but weights = {recipe.weights!r}; "
+            "leave one of them out"
+        )
+    if settled.given("backbone") or cached_file(recipe.backbone):
+        return settled.with_values("scratch", weights="none")
+    return settled.with_values("scratch", weights="none", backbone=_starter_architecture())
+
+
+def _best_here(settled: Settled) -> Settled:
+    name, starter = settled.recipe.backbone, _starter_architecture()
+    if cached_file(name) is not None:
+        return settled.with_values("auto", backbone=tagged(name), weights="hub")
+    if settled.given("backbone") and name != starter:
+        raise WeightsError(
+            f"no weights of {tagged(name)!r} on this machine; choose --weights hub (timm downloads "
+            "them), --weights FILE.safetensors, or --weights none (random)"
+        )
+    return settled.with_values("auto", backbone=starter, weights="starter")
+
+
+def _owner(weights: str, find_model: FindModel) -> str | None:
+    """Return the timm name of the network that `weights` belong to, None where nothing says so."""
+    if weights in {"none", "hub"}:
+        return None
+    if weights == "starter":
+        return _starter_architecture()
+    if Path(weights).suffix in SUFFIXES:
+        return read_card(Path(weights).with_suffix(".json")).get("architecture")
+    return str(read_card(_model_of(weights, find_model) / "model.json")["backbone"])
+
+
+def _model_of(weights: str, find_model: FindModel) -> Path:
+    try:
+        return find_model(weights)
+    except RunNotFoundError as error:
+        raise WeightsError(
+            f"weights = {weights!r} is none of auto, starter, none, hub, no file "
+            f"{' '.join(sorted(SUFFIXES))}, and {error}"
+        ) from error
+
+
+def _starter_architecture() -> str:
+    return str(read_card(STARTER_CARD)["architecture"])
+
+
+def _architecture(name: str) -> str:
+    return name.partition(".")[0]
+
+
+def tagged(name: str) -> str:
+    """Return `name` with the tag of its weights: as given, else tv_in1k, else timm's own."""
+    if "." in name:
+        return name
+    known = timm.list_pretrained(f"{name}.*")
+    preferred = f"{name}.{PREFERRED_TAG}"
+    return preferred if preferred in known else name
+
+
+def cached_file(name: str) -> Path | None:
+    """Return the file with timm's weights of `name`, if a download left it on this machine."""
+    stated = timm.get_pretrained_cfg(tagged(name), allow_unregistered=False)
+    if stated is None:
+        return None
+    places = [Path(torch.hub.get_dir()) / "checkpoints" / Path(stated.url or "-").name]
+    if stated.hf_hub_id:
+        from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415  # only for this look
+
+        repository = stated.hf_hub_id
+        repository += tagged(name) if repository.endswith("/") else ""
+        for file in ("model.safetensors", "pytorch_model.bin"):
+            place = try_to_load_from_cache(repository, file)
+            places += [Path(place)] if isinstance(place, str) else []
+    return next((place for place in places if place.is_file()), None)
+
+
+def _from_hub(name: str) -> Weights:
+    place = cached_file(name)
+    overlay = {"file": str(place)} if place else None
+    try:
+        model = timm.create_model(
+            name, pretrained=True, num_classes=0, pretrained_cfg_overlay=overlay
+        )
+    # What a network can do wrong, and what the hub makes of it, are all among these.
+    except (OSError, RuntimeError, ValueError) as error:
+        raise WeightsError(
+            f"timm cannot get its weights of {name!r}: {error}. Without a network, copy the file "
+            "here and take --weights FILE.safetensors, or --weights none"
+        ) from error
+    stated = model.pretrained_cfg
+    normalization = Normalization(tuple(stated["mean"]), tuple(stated["std"]))
+    return Weights(f"hub: {name}", model.state_dict(), normalization)
+
+
+def _from_file(path: Path, source: str) -> Weights:
+    card = read_card(path.with_suffix(".json"))
+    numbers = Normalization(tuple(card["mean"]), tuple(card["std"])) if "mean" in card else None
+    return Weights(source, read_state(path), numbers)

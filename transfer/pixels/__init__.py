@@ -1,0 +1,1 @@
+"""From rows to tensors: cached pixels, views and batches."""

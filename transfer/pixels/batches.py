@@ -1,0 +1,171 @@
+"""From rows to batches of tensors, the same whatever the number of processes that read them."""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from transfer.images.pictures import Pixels
+from transfer.pixels.cache import Pictures, stack
+from transfer.pixels.views import TrainingViews, epoch_order, even_batches
+
+_AHEAD = 2
+
+
+class Batch(NamedTuple):
+    """A step's worth of rows.
+
+    Attributes:
+        pixels: (B, C, S, S) uint8, or float32 in [0, 1]; channels-last in memory.
+        targets: (B,) int64, class numbers; all zero where labels are not known.
+        numbers: (B,) int64, which rows of the manifest they are.
+    """
+
+    pixels: Tensor
+    targets: Tensor
+    numbers: Tensor
+
+
+class _Order(NamedTuple):
+    """Which rows make a batch, and the epoch that draws their views; None for the plain view."""
+
+    numbers: NDArray[np.int64]
+    epoch: int | None
+
+
+class Batches:
+    """The rows of a manifest in batches, plain or as training views."""
+
+    def __init__(  # noqa: PLR0913  # what to read, how much at once, and by whom
+        self,
+        pictures: Pictures,
+        targets: NDArray[np.int64],
+        views: TrainingViews | None = None,
+        *,
+        batch_size: int,
+        seed: int = 0,
+        workers: int = 0,
+        threads: int = 1,
+    ) -> None:
+        """Keep what is needed to read; nothing is read yet.
+
+        Args:
+            pictures: working-size pixels by row number.
+            targets: class numbers by row number, (N,).
+            views: of the task; without them training batches are plain.
+            batch_size: rows of a step.
+            seed: of the order of an epoch.
+            workers: processes that read ahead; 0 reads ahead in a thread of this process.
+            threads: that share the decoding of a batch in this process.
+        """
+        self._batch_size, self._seed = batch_size, seed
+        self._reader = _Reader(pictures, targets, views, threads if workers == 0 else 1)
+        self._orders: list[_Order] = []
+        self._loader: DataLoader[Batch] | None = None
+        if workers:
+            pictures.share(workers)
+            self._loader = DataLoader(
+                self._reader,
+                sampler=_Live(self._orders),
+                batch_size=None,
+                collate_fn=_as_it_is,
+                num_workers=workers,
+                persistent_workers=True,
+                pin_memory=torch.cuda.is_available(),
+            )
+
+    def training(self, numbers: NDArray[np.int64], epoch: int) -> Iterator[Batch]:
+        """Yield the rows `numbers` as views, in the order that (seed, epoch) draws."""
+        order = epoch_order(numbers, self._seed, epoch)
+        return self._read([_Order(part, epoch) for part in even_batches(order, self._batch_size)])
+
+    def plain(self, numbers: NDArray[np.int64]) -> Iterator[Batch]:
+        """Yield the rows `numbers` in their order, as scoring sees them."""
+        return self._read([_Order(part, None) for part in even_batches(numbers, self._batch_size)])
+
+    def steps(self, rows: int) -> int:
+        """Return how many batches an epoch over `rows` rows has."""
+        return -(-rows // self._batch_size)
+
+    def _read(self, orders: list[_Order]) -> Iterator[Batch]:
+        if self._loader is None:
+            return self._read_in_thread(orders)
+        self._orders[:] = orders
+        return iter(self._loader)
+
+    def _read_in_thread(self, orders: list[_Order]) -> Iterator[Batch]:
+        # torch lets go of the interpreter while it computes; the next batch is made meanwhile.
+        with ThreadPoolExecutor(1) as thread:
+            waiting = deque(thread.submit(self._reader.__getitem__, o) for o in orders[:_AHEAD])
+            for order in chain(orders[_AHEAD:], [None] * min(_AHEAD, len(orders))):
+                batch = waiting.popleft().result()
+                if order is not None:
+                    waiting.append(thread.submit(self._reader.__getitem__, order))
+                yield batch
+
+
+class _Live:
+    """A sampler over a list that changes between epochs, so that loader processes live on."""
+
+    def __init__(self, orders: list[_Order]) -> None:
+        self._orders = orders
+
+    def __iter__(self) -> Iterator[_Order]:
+        return iter(tuple(self._orders))
+
+    def __len__(self) -> int:
+        return len(self._orders)
+
+
+class _Reader(Dataset[Batch]):
+    """Order -> Batch, in a loader process or in this one."""
+
+    def __init__(
+        self,
+        pictures: Pictures,
+        targets: NDArray[np.int64],
+        views: TrainingViews | None,
+        threads: int,
+    ) -> None:
+        self._pictures, self._targets, self._views = pictures, targets, views
+        self._threads = threads
+        self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
+
+    def __getitem__(self, order: _Order) -> Batch:
+        numbers = [int(number) for number in order.numbers]
+        rows = [self._pictures.rows[number] for number in numbers]
+        pictures = self._decode(numbers)
+        if self._views is not None and order.epoch is not None:
+            each = zip(pictures, rows, numbers, strict=True)
+            pictures = [self._views(pixels, row, order.epoch, n) for pixels, row, n in each]
+        return Batch(
+            # (B, S, S, C) in memory is what torch calls channels-last
+            torch.from_numpy(stack(pictures, rows)).permute(0, 3, 1, 2),
+            torch.from_numpy(self._targets[order.numbers]),
+            torch.from_numpy(order.numbers),
+        )
+
+    def _decode(self, numbers: list[int]) -> Sequence[Pixels]:
+        if self._pool is None:
+            return self._decode_part(numbers)
+        parts = [numbers[start :: self._threads] for start in range(self._threads)]
+        of_number = {
+            number: pixels
+            for part, decoded in zip(parts, self._pool.map(self._decode_part, parts), strict=True)
+            for number, pixels in zip(part, decoded, strict=True)
+        }
+        return [of_number[number] for number in numbers]
+
+    def _decode_part(self, numbers: list[int]) -> list[Pixels]:
+        return [self._pictures[number] for number in numbers]
+
+
+def _as_it_is(batch: Any) -> Any:  # what torch calls a collate_fn: the reader has collated
+    return batch

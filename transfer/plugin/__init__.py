@@ -1,0 +1,1 @@
+"""What a domain says about itself, and how it is found."""

@@ -1,0 +1,296 @@
+"""Every setting of a run, its bounds and its meaning; the only place where they are overlaid."""
+
+import difflib
+import json
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Literal, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError, model_validator
+
+from transfer.errors import RecipeError
+
+
+class Settings(BaseModel):
+    """Settings that never change once made; an unknown key is refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+_S = TypeVar("_S", bound=Settings)
+
+
+class TaskSettings(Settings):
+    """What a task lets its users set; a task with settings derives its own model from this."""
+
+
+class Strategy(StrEnum):
+    """The ways of transferring."""
+
+    PROBE = "probe"
+    FINETUNE = "finetune"
+    LP_FT = "lp-ft"
+    SCRATCH = "scratch"
+
+
+class SplitSettings(Settings):
+    """Who is learned from, who selects, and who judges."""
+
+    val: float = Field(default=0.15, gt=0, lt=1)
+    """Share of the rows that selects epochs and settings."""
+    test: float = Field(default=0.15, gt=0, lt=1)
+    """Share of the rows that is scored once, at the end."""
+    calibration: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the rows kept for thresholds and temperatures; 0 keeps none."""
+    seed: int = Field(default=0, ge=0)
+    """Moves rows between the splits; the run's own seed never does."""
+
+    @model_validator(mode="after")
+    def _leave_something_to_learn_from(self) -> Self:
+        held = self.val + self.test + self.calibration
+        if held >= 1:
+            raise ValueError(f"val + test + calibration = {held:g} leaves no row to train on")
+        return self
+
+
+class ProbeSettings(Settings):
+    """The linear head on frozen features (multinomial logistic regression, L-BFGS)."""
+
+    l2: tuple[float, ...] = Field(default=(1e-4, 1e-3, 1e-2, 1e-1, 1.0), min_length=1)
+    """Strengths of the L2 penalty that are tried; val picks one. Features have unit variance."""
+    iterations: int = Field(default=200, ge=1)
+    """Most L-BFGS steps for each strength."""
+
+
+class TrainingSettings(Settings):
+    """How gradient descent moves the weights."""
+
+    optimizer: str = "adamw"
+    """Any optimizer of timm; adamw forgives a learning rate that is off by three."""
+    head_lr: float = Field(default=1.0, gt=0)
+    """Learning rate of the head as a multiple of `lr`; a probed head needs no more."""
+    layer_decay: float = Field(default=0.75, gt=0, le=1)
+    """Each stage nearer to the input learns this much slower; its features are more general."""
+    weight_decay: float = Field(default=0.05, ge=0)
+    """Decoupled weight decay; never on norms and biases."""
+    warmup: float = Field(default=0.1, ge=0, lt=1)
+    """Share of the steps in which the learning rate rises; a cosine brings it to zero after."""
+    label_smoothing: float = Field(default=0.1, ge=0, lt=1)
+    """Share of each label that is spread over all classes; keeps probabilities honest."""
+    clip_norm: float = Field(default=1.0, ge=0)
+    """Longest gradient of a step; 0 does not clip."""
+    patience: int = Field(default=0, ge=0)
+    """Epochs without a better headline on val before stopping early; 0 runs them all."""
+    batch_statistics: Literal["auto", "frozen", "updated"] = "auto"
+    """Batch norm's running statistics; auto freezes them where a batch has under 16 rows."""
+
+
+class MachineSettings(Settings):
+    """What may differ between machines without changing what is learned."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where the network runs; auto takes a CUDA card where there is one."""
+    precision: Literal["auto", "bf16", "fp32"] = "auto"
+    """Of training; auto takes bf16 where the processor has it built in. Scores are fp32."""
+    workers: int | None = Field(default=None, ge=0)
+    """Processes that read pictures; unset lets the machine decide. No effect on results."""
+    threads: int | None = Field(default=None, ge=1)
+    """Threads of a step; unset takes every core."""
+    cache_gb: float | None = Field(default=None, ge=0)
+    """Most memory for decoded pixels, GB; unset takes a quarter of what is free."""
+
+
+class Recipe(Settings):
+    """How to fine-tune; a task gives its own, a file, --set and the everyday options overlay it."""
+
+    backbone: str = "resnet18"
+    """Any timm model name, with or without a tag."""
+    weights: str = "auto"
+    """Where the backbone's come from: auto, starter, none, hub, a .safetensors file, a run."""
+    strategy: Strategy = Strategy.LP_FT
+    """probe: head on frozen features. finetune: all weights. lp-ft: probe, then all weights from
+    there. scratch: all weights from nothing."""
+    epochs: int = Field(default=10, ge=1)
+    """Passes over the training rows; a probe needs none."""
+    size: int = Field(default=224, ge=8)
+    """Side of the picture the network sees, px."""
+    framing: Literal["crop", "pad", "squash"] = "crop"
+    """How a picture becomes square: its centre, with a border, or out of shape."""
+    batch_size: int = Field(default=32, ge=1)
+    """Rows of a step."""
+    lr: float | None = Field(default=None, gt=0)
+    """Peak learning rate; unset takes the strategy's own: 1e-3, from scratch 2e-3."""
+    seed: int = Field(default=0, ge=0)
+    """Moves the first weights of a head, the order and the views; never the split."""
+    split: SplitSettings = SplitSettings()
+    """Who learns, who selects, who judges."""
+    probe: ProbeSettings = ProbeSettings()
+    """The head on frozen features."""
+    training: TrainingSettings = TrainingSettings()
+    """How gradient descent moves the weights."""
+    machine: MachineSettings = MachineSettings()
+    """What may differ between machines without changing what is learned."""
+    task: SerializeAsAny[TaskSettings] = TaskSettings()
+    """The task's own settings."""
+
+    @property
+    def peak_lr(self) -> float:
+        """The peak learning rate in force: as set, else the strategy's own."""
+        if self.lr is not None:
+            return self.lr
+        return 2e-3 if self.strategy is Strategy.SCRATCH else 1e-3
+
+    def with_task(self, settings: TaskSettings) -> Self:
+        """Return a copy that carries the settings of a task."""
+        return self.model_copy(update={"task": settings})
+
+    def dotted(self) -> dict[str, Any]:
+        """Return every setting by its dotted name, as `--set` takes it."""
+        return _dotted(self.model_dump(mode="json"))
+
+    def meanings(self) -> dict[str, str]:
+        """Return one line for every setting, by dotted name."""
+        return _meanings(self)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Changes that lie over the defaults, and where they came from."""
+
+    origin: str
+    changes: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Settled:
+    """A recipe and where each of its settings came from, by dotted name."""
+
+    recipe: Recipe
+    origins: Mapping[str, str] = field(default_factory=dict)
+
+    def given(self, name: str) -> bool:
+        """Say whether a person gave the setting: not the defaults, not the task."""
+        return self.origins.get(name, "default") not in {"default", "task"}
+
+    def with_values(self, origin: str, **values: Any) -> "Settled":
+        """Return a copy in which top-level settings were decided by `origin`."""
+        origins = {**self.origins, **dict.fromkeys(values, origin)}
+        return replace(self, recipe=self.recipe.model_copy(update=values), origins=origins)
+
+
+def settle(defaults: Recipe, layers: Iterable[Layer] = ()) -> Settled:
+    """Lay `layers` over the defaults of a task, the last one uppermost.
+
+    Raises:
+        RecipeError: a key is unknown or a value out of range; all such mistakes at once.
+    """
+    merged = defaults.model_dump()
+    origins = _task_origins(defaults)
+    for layer in layers:
+        merged = _merge(merged, layer.changes)
+        origins |= dict.fromkeys(_dotted(layer.changes), layer.origin)
+    mistakes: list[str] = []
+    task = _validate(type(defaults.task), merged.pop("task"), "task.", mistakes)
+    recipe = _validate(type(defaults), merged, "", mistakes)
+    if recipe is None or task is None:
+        raise RecipeError("recipe refused\n  " + "\n  ".join(mistakes))
+    return Settled(recipe.with_task(task), origins)
+
+
+def read_layer(path: Path) -> Layer:
+    """Read changes from a .toml file, or from the .json that a run keeps.
+
+    Raises:
+        RecipeError: no such file, or it cannot be parsed.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        changes = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+    except FileNotFoundError as error:
+        raise RecipeError(f"no recipe file {str(path)!r}") from error
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, tomllib.TOMLDecodeError) as error:
+        raise RecipeError(f"recipe file {str(path)!r} cannot be read: {error}") from error
+    if not isinstance(changes, dict):
+        raise RecipeError(f"recipe file {str(path)!r} holds no table of settings")
+    return Layer(path.name, changes)
+
+
+def parse_assignments(assignments: Iterable[str]) -> Layer:
+    """Turn `["training.patience=3"]` into changes; a value is TOML, else plain text.
+
+    Raises:
+        RecipeError: an assignment has no "=" or its key is no dotted name.
+    """
+    changes: dict[str, Any] = {}
+    for assignment in assignments:
+        key, equals, value = assignment.partition("=")
+        if not equals or not all(part.isidentifier() for part in key.strip().split(".")):
+            raise RecipeError(
+                f"--set {assignment!r}: write --set key=value, as in training.patience=3"
+            )
+        try:
+            parsed = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            parsed = value
+        for part in reversed(key.strip().split(".")):
+            parsed = {part: parsed}
+        changes = _merge(changes, parsed)
+    return Layer("--set", changes)
+
+
+def _merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in changes.items():
+        below = merged.get(key)
+        both = isinstance(value, Mapping) and isinstance(below, Mapping)
+        merged[key] = _merge(below, value) if both else value  # type: ignore[arg-type]  # see both
+    return merged
+
+
+def _validate(model: type[_S], values: Any, prefix: str, mistakes: list[str]) -> _S | None:
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        known = list(_dotted(model.model_construct().model_dump(), prefix))
+        mistakes += [_explain(problem, prefix, known) for problem in error.errors()]
+        return None
+
+
+def _explain(problem: Any, prefix: str, known: list[str]) -> str:
+    key = prefix + ".".join(str(part) for part in problem["loc"])
+    if problem["type"] != "extra_forbidden":
+        return f"{key} = {problem['input']!r}: {problem['msg'].removeprefix('Value error, ')}"
+    near = difflib.get_close_matches(key, known, n=1)
+    return f"{key}: no such setting" + (f"; did you mean {near[0]}?" if near else "")
+
+
+def _task_origins(defaults: Recipe) -> dict[str, str]:
+    plain, own = Recipe().dotted(), defaults.dotted()
+    return {
+        key: "task" if key.startswith("task.") or plain.get(key) != value else "default"
+        for key, value in own.items()
+    }
+
+
+def _dotted(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            flat |= _dotted(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = value
+    return flat
+
+
+def _meanings(settings: Settings, prefix: str = "") -> dict[str, str]:
+    lines: dict[str, str] = {}
+    for key, about in type(settings).model_fields.items():
+        value = getattr(settings, key)
+        if isinstance(value, Settings):
+            lines |= _meanings(value, f"{prefix}{key}.")
+        else:
+            lines[prefix + key] = " ".join((about.description or "").split())
+    return lines

@@ -1,0 +1,1 @@
+"""From files to rows: targets, manifests, layouts and splits; no torch in here."""

@@ -1,0 +1,1 @@
+"""Readers of the standard layouts, for every task to reuse."""

@@ -1,0 +1,246 @@
+"""Class folders: class/picture, or train/ val/ test/ with class folders inside."""
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+
+import pandas as pd
+
+from transfer.errors import DataNotFoundError, ManifestError
+from transfer.images.pictures import PICTURE_SUFFIXES
+from transfer.samples.manifest import SPLIT_NAMES, Manifest
+
+_IGNORED = frozenset({"__MACOSX"})  # what macOS puts into archives: twins of files, no pictures
+
+
+@dataclass(frozen=True)
+class Folder:
+    """Files that lie together.
+
+    Attributes:
+        name: POSIX path below the root, "" for the root.
+        files: POSIX paths below the root, sorted.
+        label: class of the pictures, "" where the folder is none.
+        split: split of the pictures, "" where no folder says so.
+    """
+
+    name: str
+    files: list[str]
+    label: str = ""
+    split: str = ""
+
+    @cached_property
+    def pictures(self) -> list[str]:
+        """The files that are pictures by their suffix."""
+        return [file for file in self.files if _suffix(file) in PICTURE_SUFFIXES]
+
+
+@dataclass(frozen=True)
+class ClassFolders:
+    """What stands below a folder when it is read as class folders.
+
+    Attributes:
+        root: the folder.
+        classes: the folders that name a class, with everything below them.
+        beside: the folders around those, with what lies directly in them.
+    """
+
+    root: Path
+    classes: list[Folder]
+    beside: list[Folder]
+
+    def labels(self) -> set[str]:
+        """Return the classes that have pictures."""
+        return {folder.label for folder in self.classes if folder.pictures}
+
+    def manifest(self) -> Manifest:
+        """Return the pictures as a manifest.
+
+        Raises:
+            DataNotFoundError: there is no class folder with pictures in it.
+            ManifestError: there is one class only.
+        """
+        found = [
+            (image, folder.label, folder.split)
+            for folder in self.classes
+            for image in folder.pictures
+        ]
+        if not found:
+            raise DataNotFoundError(f"no class folder with pictures in {str(self.root)!r}")
+        if len(self.labels()) == 1:
+            self._look_further_down(*found[0])
+        rows = pd.DataFrame(found, columns=["image", "label", "split"])
+        return Manifest.of_labels(self.root, rows, self._notes())
+
+    def _look_further_down(self, image: str, label: str, split: str) -> None:
+        depth = 2 if split else 1
+        deeper = [file.split("/") for folder in self.classes for file in folder.pictures]
+        inner = sorted({parts[depth] for parts in deeper if len(parts) > depth + 1})
+        if len(inner) > 1:
+            better = self.root / PurePosixPath(*image.split("/")[:depth])
+            raise ManifestError(
+                f"{str(self.root)!r} holds one class folder, {label!r}, with {len(inner)} folders "
+                f"in it: {inner[:5]}; if those are the classes, give {str(better)!r}"
+            )
+
+    def _notes(self) -> tuple[str, ...]:
+        notes = [
+            f"left aside {len(pictures):,} picture(s) directly in "
+            f"{str(self.root / folder.name)!r}: no class folder"
+            for folder in self.beside
+            if (pictures := folder.pictures)
+        ]
+        files = [file for folder in (*self.classes, *self.beside) for file in folder.files]
+        others = Counter(map(_suffix, files))
+        for suffix in PICTURE_SUFFIXES:
+            del others[suffix]
+        if others:
+            kinds = ", ".join(suffix or "no suffix" for suffix, _ in others.most_common(5))
+            notes.append(f"left aside {others.total():,} file(s) that are no pictures ({kinds})")
+        if bare := [folder.name for folder in self.classes if not folder.pictures]:
+            notes.append(f"no pictures in {len(bare)} class folder(s), first {bare[0]!r}")
+        return tuple(notes)
+
+
+def read_folders(root: Path) -> Manifest:
+    """Return the pictures below `root`, each labelled by the class folder it lies in.
+
+    Classes may have folders of their own inside. Hidden files are ignored; files that are no
+    pictures are left aside, which the notes of the manifest tell.
+
+    Raises:
+        DataNotFoundError: there is no class folder with pictures in it, or it cannot be listed.
+        ManifestError: there is one class only, or a name is not valid UTF-8.
+    """
+    return list_class_folders(root).manifest()
+
+
+def list_class_folders(root: Path) -> ClassFolders:
+    """List what stands below `root`, without opening any file.
+
+    Folders are splits where all are named as splits, or where one is named train and holds folders
+    but no pictures: a class may be called train beside a class called bus.
+
+    Raises:
+        DataNotFoundError: a folder cannot be listed.
+        ManifestError: a name is not valid UTF-8, or a folder beside the splits holds pictures.
+    """
+    names, files = _list_folder(root, "")
+    inside = {name: _list_folder(root, f"{name}/") for name in names}
+    around = [Folder("", files)]
+    if not _are_splits(inside):
+        return ClassFolders(root, [_class_folder(root, name) for name in names], around)
+    classes = []
+    for name, (labels, files) in inside.items():
+        if split := SPLIT_NAMES.get(name.lower()):
+            around.append(Folder(name, files))
+            classes += [_class_folder(root, f"{name}/{label}", split) for label in labels]
+        elif pictures := _class_folder(root, name).pictures:
+            raise ManifestError(
+                f"{str(root)!r} holds split folders, and beside them {name!r} with "
+                f"{len(pictures)} picture(s); move it away, or name it one of {list(SPLIT_NAMES)}"
+            )
+    return ClassFolders(root, classes, around)
+
+
+def list_pictures(places: Sequence[Path]) -> list[Path]:
+    """Return files as they are given, and in place of a folder the pictures below it, sorted.
+
+    Raises:
+        DataNotFoundError: a place does not exist, or no picture is found.
+    """
+    if missing := [str(place) for place in places if not place.exists()]:
+        raise DataNotFoundError(f"no such file or folder: {', '.join(map(repr, missing[:5]))}")
+    found: list[Path] = []
+    for place in places:
+        if place.is_dir():
+            found += [place / name for name in Folder("", _walk(place, "")).pictures]
+        else:
+            found.append(place)
+    if not found:
+        raise DataNotFoundError(f"no pictures below {', '.join(repr(str(p)) for p in places)}")
+    return found
+
+
+def _are_splits(inside: dict[str, tuple[list[str], list[str]]]) -> bool:
+    splits = {name: SPLIT_NAMES.get(name.lower()) for name in inside}
+    return bool(splits) and (
+        all(splits.values())
+        or any(
+            split == "train" and inside[name][0] and not Folder(name, inside[name][1]).pictures
+            for name, split in splits.items()
+        )
+    )
+
+
+def _class_folder(root: Path, name: str, split: str = "") -> Folder:
+    return Folder(name, _walk(root, f"{name}/"), label=name.rpartition("/")[2], split=split)
+
+
+def _walk(root: Path, start: str) -> list[str]:
+    """Return the visible files below `root / start` as sorted POSIX paths below `root`.
+
+    Links are followed. Each folder is listed once, and none that the walk came through, so that
+    links in a circle end.
+    """
+    top = root / start
+    above = {*top.absolute().parents, *top.resolve().parents}
+    seen = set(map(_identity, above))
+    found, waiting = [], [start]
+    while waiting:
+        folder = waiting.pop()
+        here = _identity(root / folder)
+        if here not in seen:
+            seen.add(here)
+            names, files = _list_folder(root, folder)
+            found += files
+            waiting += [f"{folder}{name}/" for name in names]
+    return sorted(found)
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    about = folder.stat()
+    return about.st_dev, about.st_ino
+
+
+def _list_folder(root: Path, folder: str) -> tuple[list[str], list[str]]:
+    """Return the visible folders in `root / folder` by name, and its files by path, sorted."""
+    folders: list[str] = []
+    files: list[str] = []
+    try:
+        with os.scandir(root / folder) as entries:
+            for entry in entries:
+                if not entry.name.startswith(".") and entry.name not in _IGNORED:
+                    (folders if _is_folder(entry) else files).append(entry.name)
+    except OSError as error:
+        raise DataNotFoundError(
+            f"{str(root / folder)!r} cannot be listed: {error.strerror}"
+        ) from error
+    _refuse_undecodable(root / folder, folders + files)
+    return sorted(folders), [folder + name for name in sorted(files)]
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False  # a link in a circle; as a file it will be found broken
+
+
+def _refuse_undecodable(folder: Path, names: list[str]) -> None:
+    joined = "/".join(names)
+    try:
+        joined.encode()
+    except UnicodeEncodeError as error:
+        name = os.fsencode(names[joined[: error.start].count("/")])
+        raise ManifestError(
+            f"the file name {name!r} in {str(folder)!r} is not valid UTF-8; rename it"
+        ) from error
+
+
+def _suffix(file: str) -> str:
+    stem, dot, suffix = file.rpartition("/")[2].rpartition(".")
+    return f".{suffix.lower()}" if dot and stem else ""

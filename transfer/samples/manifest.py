@@ -1,0 +1,175 @@
+"""The table every stage reads: one row per sample."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from transfer.errors import ManifestError
+from transfer.samples.target import TargetKind
+
+SPLITS = ("train", "val", "calibration", "test")
+SPLIT_NAMES = {
+    "train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val",
+    "calibration": "calibration", "test": "test", "testing": "test",
+}  # fmt: skip
+"""What people call the splits in folders and tables, in lower case."""
+REQUIRED = ("image", "label")
+DERIVED = ("key", "content", "pixels")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One sample, as a reader of images sees it.
+
+    Attributes:
+        path: the file.
+        label: class name, "" where it is not known.
+        group: what is never divided between splits (patient, scene, drive), "" for none.
+        columns: the free columns of the table.
+    """
+
+    path: Path
+    label: str = ""
+    group: str = ""
+    columns: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Manifest:
+    """Samples of one task, with what they show and which split they belong to.
+
+    Columns of `rows`, all str:
+        image: POSIX path below `root`.
+        label: class name.
+        group: rows of one group never fall into two splits; "" stands alone.
+        split: one of `SPLITS`, or "" where none is given yet.
+        key: name of the row by content, the same wherever the file lies; added by `inspect`.
+        content, pixels: digests of the file's bytes and of its decoded pixels; added by `inspect`.
+    Any other column is free, and becomes a slice in reports.
+
+    Attributes:
+        root: folder that the paths start from.
+        rows: the table, numbered 0..N-1; `group` and `split` may be left out when building.
+        classes: class names in the order of the network's outputs.
+        target: what kind of label the rows carry.
+        notes: what the reader of the layout left aside, one line each, for a person.
+    """
+
+    root: Path
+    rows: pd.DataFrame
+    classes: tuple[str, ...]
+    target: TargetKind = TargetKind.SINGLE_LABEL
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse rows that no stage could use.
+
+        Raises:
+            ManifestError: a column is missing, there are no rows, or a label or split is unknown.
+        """
+        if missing := [name for name in REQUIRED if name not in self.rows.columns]:
+            raise ManifestError(
+                f"the table of {self.root} lacks column(s) {missing}; it has {list(self.rows)}"
+            )
+        if self.rows.empty:
+            raise ManifestError(f"no rows in {self.root}; is it the right folder?")
+        rows = self.rows.reset_index(drop=True)
+        for name in ("group", "split"):
+            rows[name] = rows[name].fillna("").astype(str) if name in rows else ""
+        object.__setattr__(self, "rows", rows)
+        self._check("label", self.classes)
+        self._check("split", (*SPLITS, ""))
+
+    def _check(self, column: str, known: tuple[str, ...]) -> None:
+        bad = self.rows.loc[~self.rows[column].isin(known), ["image", column]]
+        if len(bad):
+            image, value = bad.iloc[0]
+            raise ManifestError(
+                f"{len(bad)} row(s) have a {column} that is not one of {list(known)}: "
+                f"first {value!r} at {image!r}"
+            )
+
+    @classmethod
+    def of_labels(cls, root: Path, rows: pd.DataFrame, notes: tuple[str, ...] = ()) -> Self:
+        """Return a manifest whose classes are the labels that occur, sorted.
+
+        Raises:
+            ManifestError: there are no two classes to tell apart, or see above.
+        """
+        classes = tuple(sorted(rows["label"].unique()))
+        if len(classes) == 1:
+            raise ManifestError(
+                f"all {len(rows)} picture(s) of {str(root)!r} are of class {classes[0]!r}; "
+                "a classifier needs at least two classes"
+            )
+        return cls(root, rows, classes, notes=notes)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def row(self, number: int) -> Row:
+        """Return row `number`, ready for a task's `read_image`."""
+        known, free = self._cells
+        path = self.root / known["image"][number]
+        columns = {name: cells[number] for name, cells in free.items()}
+        return Row(path, known["label"][number], known["group"][number], columns)
+
+    def all_rows(self) -> list[Row]:
+        """Return every row, in order."""
+        return [self.row(number) for number in range(len(self))]
+
+    @cached_property
+    def _cells(self) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
+        # Known and free columns; a cell of a list is found far faster than one of a table.
+        cells = {str(name): self.rows[name].tolist() for name in self.rows.columns}
+        free = {name: cells.pop(name) for name in list(cells) if name not in _KNOWN}
+        return cells, free
+
+    def numbers(self, split: str) -> NDArray[np.int64]:
+        """Return the numbers of the rows in `split`, ascending."""
+        return np.flatnonzero(self.rows["split"].to_numpy() == split)
+
+    def group_numbers(self) -> NDArray[np.int64]:
+        """Return the group of each row as a number (N,) int64; a row without group stands alone."""
+        groups = self.rows["group"]
+        numbers = pd.factorize(groups)[0].astype(np.int64)
+        alone = (groups == "").to_numpy()
+        numbers[alone] = len(self) + np.arange(int(alone.sum()))
+        return numbers
+
+    def keep(self, mask: NDArray[np.bool_]) -> Self:
+        """Return the manifest with only the rows where `mask` (N,) is true; classes stay."""
+        return replace(self, rows=self.rows.loc[mask])
+
+    def with_columns(self, **columns: Any) -> Self:
+        """Return a copy whose rows carry these columns, replaced or added."""
+        return replace(self, rows=self.rows.assign(**columns))
+
+    def digest(self, split: str | None = None) -> str:
+        """Return 16 hex digits naming the data, or one split of it: bytes, labels, groups, splits.
+
+        Paths and order do not enter. Groups enter as which rows belong together: each is named by
+        its smallest row key, so that renamed or hashed groups change nothing.
+
+        Raises:
+            ManifestError: the files have not been read yet (`inspect` adds the keys).
+        """
+        if "key" not in self.rows:
+            raise ManifestError("the manifest has no row keys; call inspect before digest")
+        table = self.rows[["key", "label", "split"]].assign(group=self.group_numbers())
+        if split is not None:
+            table = table[table["split"] == split]
+        table = table.sort_values("key")
+        table["group"] = table.groupby("group")["key"].transform("first")
+        text = table.to_csv(index=False, header=False, lineterminator="\n")
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+_KNOWN = frozenset({*REQUIRED, "group", "split", *DERIVED})

@@ -1,0 +1,106 @@
+"""What earlier inspections found in files, so that an unchanged file is not opened again."""
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from hashlib import blake2b
+from pathlib import Path
+from typing import NamedTuple
+
+import platformdirs
+
+_FILE = "inspections-1.sqlite"  # another number for another table
+_TABLE = """
+    CREATE TABLE IF NOT EXISTS seen (
+        path TEXT, part TEXT, reader TEXT, size INTEGER, mtime_ns INTEGER,
+        content TEXT, pixels TEXT,
+        PRIMARY KEY (path, part, reader)
+    ) WITHOUT ROWID
+"""
+_RECALL = """
+    SELECT number, content, pixels FROM asked JOIN seen USING (path, part, size, mtime_ns)
+    WHERE reader = ?
+"""
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_SETTLED_NS = 2_000_000_000  # the coarsest clock of a file system, FAT's
+
+
+class FileState(NamedTuple):
+    """A file as it was when it was looked at: absolute path, part of the picture, size, mtime."""
+
+    path: str
+    part: str
+    size: int
+    mtime_ns: int
+
+
+class Digests(NamedTuple):
+    """16 hex digits each for the bytes of a file and for the pixels a reader makes of it."""
+
+    content: str
+    pixels: str
+
+
+def cache_folder() -> Path:
+    """Return the folder for what can be made again: $TRANSFER_CACHE, else the user's own."""
+    chosen = os.environ.get("TRANSFER_CACHE")
+    return Path(chosen) if chosen else platformdirs.user_cache_path("resnet-transfer")
+
+
+class SeenFiles:
+    """Digests by file state and reader, in one SQLite file that any number of processes share.
+
+    It only saves time: where it cannot be read or written, nothing is recalled or remembered, and a
+    damaged file is thrown away.
+    """
+
+    def __init__(self, folder: Path, reader: str) -> None:
+        self._path = folder / _FILE
+        self._reader = blake2b(reader.encode(), digest_size=8).hexdigest()
+
+    def recall(self, files: Sequence[FileState]) -> list[Digests | None]:
+        """Return what was found in each file, None where it is new or has changed."""
+        found: list[Digests | None] = [None] * len(files)
+        try:
+            with closing(self._connect()) as connection:
+                connection.execute("PRAGMA temp_store = MEMORY")
+                connection.execute("CREATE TEMP TABLE asked (number, path, part, size, mtime_ns)")
+                asked = ((number, *state) for number, state in enumerate(files))
+                connection.executemany("INSERT INTO asked VALUES (?, ?, ?, ?, ?)", asked)
+                for number, content, pixels in connection.execute(_RECALL, (self._reader,)):
+                    found[number] = Digests(content, pixels)
+        except (sqlite3.Error, OSError) as error:
+            self._give_up(error)
+        return found
+
+    def remember(self, found: Iterable[tuple[FileState, Digests]]) -> None:
+        """Keep what was found, for the next time."""
+        # A file written this very moment may change again without a change of its time.
+        latest = time.time_ns() - _SETTLED_NS
+        rows = [
+            (state.path, state.part, self._reader, state.size, state.mtime_ns, *digests)
+            for state, digests in found
+            if state.mtime_ns < latest
+        ]
+        try:
+            with closing(self._connect()) as connection, connection:
+                connection.executemany("REPLACE INTO seen VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+        except (sqlite3.Error, OSError) as error:
+            self._give_up(error)
+
+    def _connect(self) -> sqlite3.Connection:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(self._path, timeout=30)  # while another process writes
+        try:
+            connection.execute(_TABLE)
+        except sqlite3.Error:
+            connection.close()
+            raise
+        return connection
+
+    def _give_up(self, error: sqlite3.Error | OSError) -> None:
+        if getattr(error, "sqlite_errorcode", None) in _DAMAGED:
+            for path in (self._path, self._path.with_name(f"{_FILE}-journal")):
+                path.unlink(missing_ok=True)

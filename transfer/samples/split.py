@@ -1,0 +1,187 @@
+"""Train, val, calibration and test, without dividing a group."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from transfer.errors import ManifestError
+from transfer.recipe import SplitSettings
+from transfer.samples.dealing import Group, deal
+from transfer.samples.manifest import DERIVED, SPLITS, Manifest
+from transfer.samples.target import encode_labels
+
+_TRAIN = SPLITS.index("train")
+_OPEN = len(SPLITS)  # in the place of a split's number: still to be dealt
+_SHOWN = 5
+
+_Numbers = NDArray[np.int64]
+
+
+def assign_splits(
+    manifest: Manifest, settings: SplitSettings, previous: Mapping[str, str] | None = None
+) -> Manifest:
+    """Return the manifest with a split on every row; no group is divided.
+
+    Rows of equal bytes or equal pixels become one group first. Given val, calibration and test rows
+    stay what they are. What is missing is carved out of the other rows (given as train, or without
+    a split), in shares that keep their proportion to train; a group that also has rows in a given
+    part stays in train. Groups are put into the order of their smallest row key before the seed
+    shuffles them, so that names and order of files and groups change nothing. How classes are kept
+    in proportion: see `deal`.
+
+    Args:
+        manifest: inspected rows.
+        settings: shares and seed.
+        previous: row key -> split of an earlier run. Its rows stay where they were, new rows of an
+            old group follow it (to the first of several splits, in the order of `SPLITS`), and new
+            groups fill up what is below its share.
+
+    Raises:
+        ManifestError: the rows have not been inspected, or a class has too few groups.
+    """
+    if missing := [name for name in DERIVED if name not in manifest.rows]:
+        raise ManifestError(f"the manifest has no {missing}; call inspect before assign_splits")
+    manifest = _merge_equals(manifest)
+    splits = _dealt(_decided(manifest, previous or {}), manifest, settings)
+    return manifest.with_columns(split=np.array(SPLITS)[splits])
+
+
+def split_counts(manifest: Manifest) -> pd.DataFrame:
+    """Return how many rows each class (index) has in each split that occurs (columns)."""
+    counts = pd.crosstab(manifest.rows["label"], manifest.rows["split"])
+    present = [split for split in SPLITS if split in counts]
+    counts = counts.reindex(index=list(manifest.classes), columns=present, fill_value=0)
+    return counts.rename_axis(index="class", columns="split")
+
+
+def divided_contents(manifest: Manifest) -> int:
+    """Return how many rows have their group, their bytes or their pixels in another split as well.
+
+    `assign_splits` makes no such rows; splits that come with the data may have them.
+    """
+    named = (manifest.rows["split"] != "").to_numpy()
+    splits = pd.Series(pd.factorize(manifest.rows["split"])[0]).where(named)  # gaps do not count
+    divided = np.zeros(len(manifest), np.bool_)
+    for codes in _ties(manifest):
+        divided |= (splits.groupby(codes).transform("nunique") > 1).to_numpy()
+    return int((divided & named).sum())
+
+
+def _ties(manifest: Manifest) -> list[_Numbers]:
+    """Return the groups, the bytes and the pixels of the rows as numbers (N,)."""
+    alike = [pd.factorize(manifest.rows[name])[0] for name in ("content", "pixels")]
+    return [pd.factorize(codes)[0].astype(np.int64) for codes in (manifest.group_numbers(), *alike)]
+
+
+def _merge_equals(manifest: Manifest) -> Manifest:
+    """Return the manifest with one group where groups share bytes or pixels.
+
+    It takes the first of their names, or else the smallest row key.
+    """
+    own, *alike = _ties(manifest)
+    merged = _connected([own, *alike])
+    several = (pd.Series(own).groupby(merged).transform("nunique") > 1).to_numpy()
+    unnamed = manifest.rows["group"] == ""
+    names = manifest.rows["group"].where(~unnamed, manifest.rows["key"])
+    table = pd.DataFrame({"unnamed": unnamed, "name": names, "merged": merged})
+    table = table.sort_values(["unnamed", "name"])
+    first = table.groupby("merged")["name"].transform("first").sort_index()
+    return manifest.with_columns(group=manifest.rows["group"].where(~several, first))
+
+
+def _connected(ties: Sequence[_Numbers]) -> _Numbers:
+    """Return a number (N,) for each row, the same for rows that any chain of ties connects."""
+    numbers = np.arange(len(ties[0]))
+    while True:
+        before = numbers
+        for codes in ties:
+            lowest = np.full(codes.max() + 1, len(codes))
+            np.minimum.at(lowest, codes, numbers)
+            numbers = lowest[codes]
+        if np.array_equal(numbers, before):
+            return numbers
+
+
+def _shares(manifest: Manifest, settings: SplitSettings) -> dict[int, float]:
+    """Return the share of each split that is to be made, by its number; together 1."""
+    held_out = {"val": settings.val, "calibration": settings.calibration, "test": settings.test}
+    given = set(manifest.rows["split"])
+    shares = {"train": 1 - sum(held_out.values())}
+    shares |= {name: share for name, share in held_out.items() if share and name not in given}
+    return {SPLITS.index(name): share / sum(shares.values()) for name, share in shares.items()}
+
+
+def _decided(manifest: Manifest, previous: Mapping[str, str]) -> _Numbers:
+    """Return the number of the split of each row (N,), `_OPEN` where it is still to be dealt."""
+    number_of = {name: number for number, name in enumerate(SPLITS)}
+    rows = manifest.rows
+    given = rows["split"].where(rows["split"] != "train", "").map(number_of)
+    before = rows["key"].map(previous).map(number_of)
+    before = before.where(~before.isin(given))  # what is given is not added to
+    splits = given.fillna(before).fillna(_OPEN).to_numpy().astype(np.int64)
+    free = given.isna().to_numpy()
+    groups = pd.factorize(manifest.group_numbers())[0]
+    inherited = np.full(groups.max() + 1, _OPEN)
+    np.minimum.at(inherited, groups[free], splits[free])
+    held_out = np.zeros(len(inherited), np.bool_)
+    held_out[groups[~free]] = True
+    inherited[held_out & (inherited == _OPEN)] = _TRAIN
+    return np.where(splits == _OPEN, inherited[groups], splits)
+
+
+def _dealt(splits: _Numbers, manifest: Manifest, settings: SplitSettings) -> _Numbers:
+    """Return `splits` with the open rows dealt out."""
+    shares = _shares(manifest, settings)
+    classes = encode_labels(manifest.target, manifest.rows["label"].tolist(), manifest.classes)
+    kinds = len(manifest.classes)
+    held = [np.bincount(classes[splits == part], minlength=kinds).tolist() for part in shares]
+    rows = np.flatnonzero(splits == _OPEN)
+    numbers = _by_smallest_key(manifest, rows)
+    groups = _groups(numbers, classes[rows], kinds)
+    _refuse_too_few(manifest, [SPLITS[part] for part in shares], held, groups)
+    dealt = deal(groups, list(shares.values()), held, settings.seed)
+    if dealt is None:
+        raise ManifestError(
+            "no way was found to give every split a group of every class, because groups hold "
+            "several classes; try another split.seed, or give the splits with the data"
+        )
+    splits = splits.copy()
+    splits[rows] = np.array(list(shares))[dealt][numbers]
+    return splits
+
+
+def _by_smallest_key(manifest: Manifest, rows: _Numbers) -> _Numbers:
+    """Return the group of each of `rows`, numbered in the order of their smallest row keys."""
+    order = np.argsort(manifest.rows["key"].to_numpy()[rows])
+    numbers = np.empty(len(rows), np.int64)
+    numbers[order] = pd.factorize(manifest.group_numbers()[rows][order])[0]
+    return numbers
+
+
+def _groups(numbers: _Numbers, classes: _Numbers, kinds: int) -> list[Group]:
+    pairs, counts = np.unique(numbers * kinds + classes, return_counts=True)
+    inside: list[list[tuple[int, int]]] = [[] for _ in range(numbers.max(initial=-1) + 1)]
+    for pair, count in zip(pairs.tolist(), counts.tolist(), strict=True):
+        inside[pair // kinds].append((pair % kinds, count))
+    return [Group(counted, sum(count for _, count in counted)) for counted in inside]
+
+
+def _refuse_too_few(
+    manifest: Manifest, names: Sequence[str], held: Sequence[Sequence[int]], groups: Sequence[Group]
+) -> None:
+    free = Counter(number for group in groups for number, _ in group.classes)
+    short = []
+    for number, label in enumerate(manifest.classes):
+        lacking = [name for name, rows in zip(names, held, strict=True) if not rows[number]]
+        if free[number] < len(lacking):
+            short.append(f"class {label!r} has {free[number]} for {', '.join(lacking)}")
+    if short:
+        more = f"\n  and {len(short) - _SHOWN} more" if len(short) > _SHOWN else ""
+        raise ManifestError(
+            "too few groups to split; each split needs one of every class, and pictures of one "
+            "group, or equal ones, count as one:\n  " + "\n  ".join(short[:_SHOWN]) + more + "\n"
+            "add pictures of the class, leave the class out, or give the splits with the data"
+        )

@@ -1,0 +1,1 @@
+"""How well it learned: predictions, scores, and the interval of each score."""

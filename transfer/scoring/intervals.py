@@ -1,0 +1,186 @@
+"""No score without its interval, or the reason why it has none."""
+
+import math
+from collections.abc import Iterator
+from statistics import NormalDist
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from transfer.samples.predictions import Predictions
+from transfer.scoring.metrics import Scorer, guesses, per_class_scores, point_scores
+
+FEWEST_GROUPS = 20
+"""Under so many groups a bootstrap interval is far too narrow."""
+
+_CHUNK_BYTES = 64_000_000
+_NO_RESAMPLING = "no interval: resampling inflates a calibration error"
+_NO_ROWS = "no interval: no row bears on it"
+
+
+class Score(NamedTuple):
+    """A score of N rows, with the interval it would keep to on other groups of the same kind.
+
+    Attributes:
+        value: the score; nan where no row bears on it.
+        low: lower end of the interval, None where there is none.
+        high: upper end of the interval, None where there is none.
+        note: the method, or why there is no interval.
+    """
+
+    value: float
+    low: float | None
+    high: float | None
+    note: str
+
+
+def score_with_intervals(
+    predictions: Predictions,
+    scorer: Scorer,
+    *,
+    replicates: int = 2000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> dict[str, Score]:
+    """Return every score of `point_scores` with an interval that respects the groups.
+
+    Percentile bootstrap by group (Field and Welsh 2007, doi:10.1111/j.1467-9868.2007.00593.x):
+    G of the G groups are drawn with replacement, and a row counts as often as its group is drawn.
+    Resamples that leave a score undefined are ignored. A class that a resample misses counts as 0
+    in its macro F1: where classes have a few rows each, that interval leans towards 0.
+
+    A proportion of exactly 0 or 1 stays there in every resample, as if it were certain. It takes
+    the Wilson interval (Wilson 1927, doi:10.1080/01621459.1927.10502953) of 0 or all of n groups
+    instead, where n is the number of groups with a row that bears on the score: rows of a class for
+    its recall, rows guessed as it for its precision, either for its F1. Balanced accuracy and
+    macro F1 are means over the C classes with n_c groups each, so they know what
+    C^2 / sum(1 / n_c) groups know, at most G: G where classes share the groups evenly, fewer where
+    one is rare. For a kappa of 1 the lower end is that of the agreement, not corrected for chance.
+
+    Args:
+        predictions: N rows in G groups.
+        scorer: any of `SCORERS`, `per_class_scores`, or a task's own.
+        replicates: resamples; 2,000 place the ends to about 3 % of the interval's half-width.
+        seed: of the resampling; the same seed gives the same interval.
+        level: share of data sets whose interval holds the true score.
+    """
+    values = point_scores(predictions, scorer)
+    count = len(np.unique(predictions.groups))
+    if count < FEWEST_GROUPS:
+        note = f"{_groups(count)}; {FEWEST_GROUPS} are needed for an interval"
+        return {name: Score(value, None, None, note) for name, value in values.items()}
+    resampled = _resampled_scores(predictions, scorer, replicates, seed)
+    scores = {}
+    for name, value in values.items():
+        at_end = _groups_at_end(name, value, predictions)
+        if name not in resampled:
+            scores[name] = Score(value, None, None, _NO_RESAMPLING)
+        elif at_end is not None:
+            scores[name] = _wilson(value, at_end, level)
+        else:
+            scores[name] = _percentiles(value, resampled[name], level, count)
+    return scores
+
+
+def per_class_table(
+    predictions: Predictions, *, replicates: int = 2000, seed: int = 0, level: float = 0.95
+) -> pd.DataFrame:
+    """Return precision, recall and F1 of each class with intervals, one row per class.
+
+    Columns: `class`; `precision`, `recall`, `f1`, each followed by its `_low` and `_high`, nan
+    where there is no interval; `rows`, how many the class has. See `per_class_scores` for classes
+    that are never guessed, or have no rows.
+    """
+    scores = score_with_intervals(
+        predictions, per_class_scores, replicates=replicates, seed=seed, level=level
+    )
+    columns: dict[str, list[float | None]] = {}
+    for family in ("precision", "recall", "f1"):
+        of_class = [scores[f"{family}/{name}"] for name in predictions.classes]
+        columns[family] = [score.value for score in of_class]
+        columns[f"{family}_low"] = [score.low for score in of_class]
+        columns[f"{family}_high"] = [score.high for score in of_class]
+    table = pd.DataFrame(columns, dtype=np.float64)
+    table.insert(0, "class", list(predictions.classes))
+    return table.assign(rows=np.bincount(predictions.targets, minlength=len(table)))
+
+
+def _resampled_scores(
+    predictions: Predictions, scorer: Scorer, replicates: int, seed: int
+) -> dict[str, NDArray[np.float64]]:
+    chunks = _resampled_weights(predictions.groups, replicates, np.random.default_rng(seed))
+    parts = [scorer(predictions, weights) for weights in chunks]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _resampled_weights(
+    groups: NDArray[np.int64], replicates: int, generator: np.random.Generator
+) -> Iterator[NDArray[np.float64]]:
+    """Yield row weights (R, N) in chunks of bounded size, `replicates` of them in all."""
+    numbers, group_of_row = np.unique(groups, return_inverse=True)
+    chunk = max(1, _CHUNK_BYTES // (8 * len(groups)))
+    for start in range(0, replicates, chunk):
+        drawn = _draw_groups(len(numbers), min(chunk, replicates - start), generator)
+        # Gathered as (N, R) and seen as (R, N): a sparse product then reads them without a copy.
+        yield drawn[group_of_row].T
+
+
+def _draw_groups(count: int, times: int, generator: np.random.Generator) -> NDArray[np.float64]:
+    """Draw `count` groups with replacement, `times` over; return how often each came (G, R)."""
+    # Multinomial numbers, but several times faster than generator.multinomial draws them.
+    drawn = generator.integers(count, size=(times, count))
+    drawn += np.arange(times)[:, None] * count
+    often = np.bincount(drawn.ravel(), minlength=times * count).reshape(times, count)
+    return np.ascontiguousarray(often.T, dtype=np.float64)
+
+
+def _percentiles(value: float, resampled: NDArray[np.float64], level: float, count: int) -> Score:
+    defined = resampled[~np.isnan(resampled)]
+    if math.isnan(value) or not len(defined):
+        return Score(value, None, None, _NO_ROWS)
+    tail = 50 * (1 - level)
+    low, high = (float(end) for end in np.percentile(defined, (tail, 100 - tail)))
+    if math.isclose(low, high):
+        return Score(value, None, None, f"no interval: resamples of {_groups(count)} do not differ")
+    return Score(value, low, high, f"bootstrap of {_groups(count)}, {len(defined)} resamples")
+
+
+def _wilson(value: float, count: int, level: float) -> Score:
+    if count == 0:
+        return Score(value, None, None, _NO_ROWS)
+    # Of n successes in n, and of none in n, Wilson's formula leaves no more than this.
+    squared = NormalDist().inv_cdf((1 + level) / 2) ** 2
+    width = squared / (count + squared)
+    note = f"Wilson on {_groups(count)}: a bootstrap says nothing at {value:g}"
+    return Score(value, value - width * value, value + width * (1 - value), note)
+
+
+def _groups_at_end(name: str, value: float, predictions: Predictions) -> int | None:
+    """Return how many groups a proportion of exactly 0 or 1 rests on; None for any other score."""
+    if value not in ((1.0,) if name == "kappa" else (0.0, 1.0)):
+        return None  # below 0 kappa goes on
+    if name in {"accuracy", "kappa"}:
+        return len(np.unique(predictions.groups))
+    if name in {"balanced_accuracy", "macro_f1"}:
+        return _groups_behind_mean(predictions)
+    family, _, class_name = name.partition("/")
+    if class_name not in predictions.classes:
+        return None
+    number = predictions.classes.index(class_name)
+    of_class, guessed = predictions.targets == number, guesses(predictions) == number
+    bearing = {"recall": of_class, "precision": guessed, "f1": of_class | guessed}.get(family)
+    return None if bearing is None else len(np.unique(predictions.groups[bearing]))
+
+
+def _groups_behind_mean(predictions: Predictions) -> int:
+    # The variance of a mean over C classes is the sum of p (1 - p) / n_c, over C^2.
+    pairs = pd.DataFrame({"class": predictions.targets, "group": predictions.groups})
+    groups_of_class = pairs.groupby("class")["group"].nunique().to_numpy()
+    equivalent = float(len(groups_of_class) ** 2 / (1 / groups_of_class).sum())
+    return min(round(equivalent), len(np.unique(predictions.groups)))
+
+
+def _groups(count: int) -> str:
+    return f"{count} group" if count == 1 else f"{count} groups"

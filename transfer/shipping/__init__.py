@@ -1,0 +1,1 @@
+"""What leaves the framework: a run that predicts on new files."""

@@ -1,0 +1,65 @@
+"""An earlier run judged on other labelled data."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from transfer.errors import ManifestError
+from transfer.plan import read_rows
+from transfer.plugin.task import Task
+from transfer.progress import Progress
+from transfer.samples.predictions import Predictions
+from transfer.samples.target import encode_labels
+from transfer.scoring.intervals import Score, per_class_table, score_with_intervals
+from transfer.scoring.metrics import scorer_for
+from transfer.shipping.predictor import Predictor
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores of a network on rows that had no part in its training, as far as anyone knows.
+
+    Attributes:
+        rows: how many were judged.
+        scores: with intervals.
+        per_class: precision, recall and F1 of each class.
+        predictions: what was said, row by row.
+    """
+
+    rows: int
+    scores: Mapping[str, Score]
+    per_class: pd.DataFrame
+    predictions: Predictions
+
+    def table(self) -> pd.DataFrame:
+        """Return one row for each score: its name, value, low, high and note."""
+        return pd.DataFrame([{"score": name, **s._asdict()} for name, s in self.scores.items()])
+
+
+def evaluate(predictor: Predictor, task: Task, data: Path, progress: Progress) -> Evaluation:
+    """Judge `predictor` on all labelled rows of `data`; splits in it are not looked at.
+
+    Raises:
+        ManifestError: it has a class that the network does not know.
+        DataNotFoundError: there is nothing to read.
+    """
+    manifest = read_rows(task, predictor.recipe, data, progress)
+    if unknown := sorted(set(manifest.rows["label"]) - set(predictor.classes)):
+        raise ManifestError(
+            f"{data} has class(es) {unknown} that the run does not know; it knows "
+            f"{list(predictor.classes)}"
+        )
+    said = predictor.predict(manifest.all_rows(), progress)
+    columns = [f"p_{name}" for name in predictor.classes]
+    predictions = Predictions(
+        classes=predictor.classes,
+        keys=manifest.rows["key"].to_numpy(dtype=np.str_),
+        groups=manifest.group_numbers(),
+        targets=encode_labels(manifest.target, manifest.rows["label"].tolist(), predictor.classes),
+        probabilities=said[columns].to_numpy(dtype=np.float32),
+    )
+    scores = score_with_intervals(predictions, scorer_for(manifest.target, task.scores))
+    return Evaluation(len(manifest), scores, per_class_table(predictions), predictions)

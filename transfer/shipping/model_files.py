@@ -1,0 +1,79 @@
+"""A model on disk: its weights as safetensors, everything else as JSON; no pickle."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from transfer.errors import StoreError
+from transfer.network.backbone import Network
+
+FORMAT = 1
+_ABOUT, _WEIGHTS = "model.json", "network.safetensors"
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What a network needs around it to predict.
+
+    Attributes:
+        task: name of the task.
+        target: kind of target.
+        classes: K class names, in the order of the outputs.
+        backbone: timm name.
+        mean, std: normalization of pixels in [0, 1], one number a band.
+        own_reader: the task reads pictures in its own way, so that its package is needed.
+        recipe: every setting of the run.
+    """
+
+    task: str
+    target: str
+    classes: tuple[str, ...]
+    backbone: str
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    own_reader: bool
+    recipe: dict[str, Any]
+
+
+def write_model(folder: Path, network: Network, card: ModelCard) -> None:
+    """Write `network` and its card into `folder`, which is made."""
+    folder.mkdir(parents=True, exist_ok=True)
+    state = {name: tensor.contiguous().cpu() for name, tensor in network.state_dict().items()}
+    save_file(state, folder / _WEIGHTS)
+    about = {"format": FORMAT, **asdict(card)}
+    (folder / _ABOUT).write_text(json.dumps(about, indent=1), encoding="utf-8")
+
+
+def read_card(folder: Path) -> ModelCard:
+    """Return the card of the model in `folder`.
+
+    Raises:
+        StoreError: there is none, or this version cannot read it.
+    """
+    try:
+        about = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
+        if about.pop("format") != FORMAT:
+            raise StoreError(f"the model in {folder} is of another format; this one is {FORMAT}")
+        for name in ("classes", "mean", "std"):
+            about[name] = tuple(about[name])
+        return ModelCard(**about)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StoreError(f"no model of this framework in {folder}: {error}") from error
+
+
+def read_weights(folder: Path) -> dict[str, Tensor]:
+    """Return the tensors of the model in `folder` by name.
+
+    Raises:
+        StoreError: the file is missing or damaged.
+    """
+    try:
+        state: dict[str, Tensor] = load_file(folder / _WEIGHTS)
+    except (OSError, SafetensorError) as error:
+        raise StoreError(f"the weights in {folder} cannot be read: {error}") from error
+    return state

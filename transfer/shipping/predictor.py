@@ -1,0 +1,182 @@
+"""A run that predicts on new files and arrays: the one inference path."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Self, TypeVar
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from transfer.errors import BrokenPromiseError, ImageError, TaskNotFoundError
+from transfer.images.framing import frame
+from transfer.images.pictures import Pixels, read_picture
+from transfer.network.backbone import Network, Normalization, build_network
+from transfer.network.objective import OBJECTIVES
+from transfer.pixels.batches import Batch
+from transfer.pixels.cache import stack
+from transfer.plugin.discovery import load_task
+from transfer.plugin.task import read_row
+from transfer.progress import Progress, Silent
+from transfer.recipe import Layer, Recipe, settle
+from transfer.samples.manifest import Row
+from transfer.samples.target import TargetKind
+from transfer.scoring.predict import predict_rows
+from transfer.shipping.model_files import ModelCard, read_card, read_weights
+from transfer.tracking.runs import find_run, model_folder
+from transfer.tracking.store import DEFAULT_OUT, open_store
+
+BATCH_SIZE = 64
+Reader = Callable[[Row], Pixels]
+_T = TypeVar("_T")
+
+
+def load(
+    run: str, *, store: Path | str = DEFAULT_OUT, tracking_uri: str | None = None
+) -> "Predictor":
+    """Return the predictor of an earlier run.
+
+    Args:
+        run: its name, its id or the start of it, or "last".
+        store: folder of the run store.
+        tracking_uri: of the tracking server, where the store is not in that folder.
+
+    Raises:
+        RunNotFoundError: no such run, or it kept no model.
+        StoreError: the store or the model cannot be read.
+    """
+    opened = open_store(Path(store), tracking_uri)
+    return Predictor.from_folder(model_folder(opened, find_run(opened, run)))
+
+
+class Predictor:
+    """A fine-tuned network with everything around it that a prediction needs.
+
+    Attributes:
+        network: pixels (B, C, S, S) in, logits (B, K) out; in eval mode, fp32.
+        classes: the K class names, in the order of the outputs.
+        recipe: as the run was made.
+        task: name of the task.
+    """
+
+    def __init__(self, network: Network, card: ModelCard, recipe: Recipe, read: Reader) -> None:
+        self.network, self.classes, self.recipe = network.eval(), card.classes, recipe
+        self.task = card.task
+        self._read, self._probabilities = read, OBJECTIVES[TargetKind(card.target)].probabilities
+
+    @classmethod
+    def from_folder(cls, folder: Path) -> Self:
+        """Return the predictor whose files stand in `folder`.
+
+        Raises:
+            StoreError: the folder holds no model, or a damaged one.
+            BrokenPromiseError: its task reads pictures in its own way and is not installed.
+        """
+        card = read_card(folder)
+        recipe, read = _recipe_and_reader(card)
+        numbers = Normalization(card.mean, card.std)
+        network = build_network(card.backbone, len(card.classes), numbers)
+        network.load_state_dict(read_weights(folder))
+        return cls(network, card, recipe, read)
+
+    def predict(
+        self, paths: Sequence[Path | str | Row], progress: Progress | None = None
+    ) -> pd.DataFrame:
+        """Return one row for each file, whatever is wrong with it.
+
+        Args:
+            paths: files, or rows of a manifest.
+            progress: told how far it is; unset is silent.
+
+        Columns: image, prediction, probability, then `p_CLASS` for each class (float32), and error:
+        "" where the file could be read, else why not, with the others empty.
+        """
+        rows = [path if isinstance(path, Row) else Row(Path(path)) for path in paths]
+        sources = [(str(row.path), row) for row in rows]
+        return self._table(sources, self._read, progress or Silent())
+
+    def predict_bytes(self, pictures: Sequence[bytes]) -> pd.DataFrame:
+        """Return the table of `predict` for encoded pictures (JPEG, PNG, ...) in memory."""
+        sources = [(f"image {number}", content) for number, content in enumerate(pictures)]
+        return self._table(sources, read_picture, Silent())
+
+    def predict_arrays(self, pictures: Sequence[Pixels]) -> NDArray[np.float32]:
+        """Return probabilities (N, K) of pictures (H, W, C), uint8 or float32 in [0, 1]."""
+        if not len(pictures):
+            return np.empty((0, len(self.classes)), dtype=np.float32)
+        return predict_rows(
+            self.network, self._batches(pictures), self._probabilities, self._device
+        )
+
+    @torch.inference_mode()
+    def embed(self, pictures: Sequence[Pixels]) -> NDArray[np.float32]:
+        """Return pooled features (N, D) of pictures (H, W, C), uint8 or float32 in [0, 1]."""
+        parts = [
+            self.network.embed(batch.pixels.to(self._device)).cpu().numpy()
+            for batch in self._batches(pictures)
+        ]
+        width = self.network.head.in_features
+        return np.concatenate(parts) if parts else np.empty((0, width), dtype=np.float32)
+
+    @property
+    def _device(self) -> torch.device:
+        return next(self.network.parameters()).device
+
+    def _batches(self, pictures: Sequence[Pixels]) -> Iterator[Batch]:
+        size, framing = self.recipe.size, self.recipe.framing
+        for start in range(0, len(pictures), BATCH_SIZE):
+            framed = [
+                frame(pixels, size, framing) for pixels in pictures[start : start + BATCH_SIZE]
+            ]
+            rows = [Row(Path(f"picture {start + number}")) for number in range(len(framed))]
+            pixels = torch.from_numpy(stack(framed, rows)).permute(0, 3, 1, 2)
+            unknown = torch.zeros(len(framed), dtype=torch.int64)
+            yield Batch(pixels, unknown, unknown)
+
+    def _table(
+        self,
+        sources: Sequence[tuple[str, _T]],
+        read: Callable[[_T], Pixels],
+        progress: Progress,
+    ) -> pd.DataFrame:
+        names = np.array([name for name, _ in sources], dtype=object)
+        errors = np.full(len(sources), "", dtype=object)
+        probabilities = np.full((len(sources), len(self.classes)), np.nan, dtype=np.float32)
+        with progress.step("predicting", len(sources), "images") as step:
+            for start in range(0, len(sources), BATCH_SIZE):
+                part = sources[start : start + BATCH_SIZE]
+                pictures: dict[int, Pixels] = {}
+                for number, (_, source) in enumerate(part, start):
+                    try:
+                        pictures[number] = read(source)
+                    except (ImageError, OSError) as error:
+                        errors[number] = str(error)
+                probabilities[list(pictures)] = self.predict_arrays(list(pictures.values()))
+                step.advance(len(part))
+        readable = ~np.isnan(probabilities[:, 0])
+        guesses = np.where(readable[:, None], probabilities, 0).argmax(axis=1)
+        table = {
+            "image": names,
+            "prediction": np.where(readable, np.array(self.classes, dtype=object)[guesses], None),
+            "probability": probabilities.max(axis=1),
+        }
+        table |= {f"p_{name}": probabilities[:, k] for k, name in enumerate(self.classes)}
+        return pd.DataFrame({**table, "error": errors})
+
+
+def _recipe_and_reader(card: ModelCard) -> tuple[Recipe, Reader]:
+    """Return recipe and reader; only a task that reads in its own way must be installed."""
+    try:
+        task = load_task(card.task)
+    except (TaskNotFoundError, BrokenPromiseError) as error:
+        if card.own_reader:
+            raise BrokenPromiseError(
+                f"the model was made by the task {card.task!r}, which reads its own file type; "
+                f"install its package. {error}"
+            ) from error
+        plain = {key: value for key, value in card.recipe.items() if key != "task"}
+        recipe = settle(Recipe(), [Layer("model", plain)]).recipe
+        return recipe, lambda row: read_row(row, recipe.task)
+    recipe = settle(task.defaults(), [Layer("model", card.recipe)]).recipe
+    return recipe, lambda row: task.read_image(row, recipe.task)

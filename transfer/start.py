@@ -1,0 +1,177 @@
+"""Start a run from names: what `transfer.fit` and the command line share."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pandas as pd
+
+from transfer.experiment import RunResult, run
+from transfer.logbook import SPLIT_TABLE
+from transfer.network.pretrained import FindModel
+from transfer.plan import Plan, make_plan
+from transfer.plugin.discovery import load_task
+from transfer.progress import Progress, Silent
+from transfer.recipe import Layer, read_layer
+from transfer.tracking.mlflow_tracker import MlflowTracker
+from transfer.tracking.names import unique_name
+from transfer.tracking.runs import fetch, find_run, model_folder
+from transfer.tracking.store import DEFAULT_OUT, Store, open_store, prepare_folder
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a person asks for, before anything is looked up.
+
+    Attributes:
+        task: name of an installed task.
+        data: a folder or a table.
+        everyday: the everyday settings that were given, by their names in the recipe.
+        recipe: a .toml file, or the recipe.json of a run.
+        settings: any other settings, nested as in the recipe.
+        name: of the run; unset makes one of what the run does.
+        split: an earlier run whose rows stay in the splits they were in.
+        out: folder of the run store.
+        tracking_uri: where the runs go, if not into `out`.
+        log_images: let pictures of a sensitive task into the store.
+    """
+
+    task: str
+    data: Path
+    everyday: Mapping[str, Any]
+    recipe: Path | None = None
+    settings: Mapping[str, Any] | None = None
+    name: str | None = None
+    split: str | None = None
+    out: Path = Path(DEFAULT_OUT)
+    tracking_uri: str | None = None
+    log_images: bool = False
+
+    def layers(self) -> list[Layer]:
+        """Return the changes over the task's recipe, the uppermost last."""
+        layers = [read_layer(self.recipe)] if self.recipe else []
+        layers += [Layer("--set", self.settings)] if self.settings else []
+        given = {name: value for name, value in self.everyday.items() if value is not None}
+        return [*layers, Layer("option", given)]
+
+
+def fit(  # noqa: PLR0913  # the everyday settings, each by its name
+    task: str,
+    data: Path | str,
+    *,
+    backbone: str | None = None,
+    weights: str | None = None,
+    strategy: str | None = None,
+    epochs: int | None = None,
+    size: int | None = None,
+    batch_size: int | None = None,
+    lr: float | None = None,
+    seed: int | None = None,
+    name: str | None = None,
+    recipe: Path | str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    split: str | None = None,
+    out: Path | str = DEFAULT_OUT,
+    tracking_uri: str | None = None,
+    log_images: bool = False,
+    progress: Progress | None = None,
+) -> RunResult:
+    """Fine-tune `task` on the files of `data`, score it, keep it in the run store.
+
+    What is not given takes the task's recipe; `transfer recipe TASK` shows every setting.
+
+    Args:
+        task: name of an installed task; `transfer tasks` lists them.
+        data: a folder of class folders, or a table with columns image and label.
+        backbone: any timm model name.
+        weights: auto, starter, none, hub, a .safetensors file, or an earlier run.
+        strategy: probe, finetune, lp-ft or scratch.
+        epochs: passes over the training rows.
+        size: side of the picture the network sees, px.
+        batch_size: rows of a step.
+        lr: peak learning rate.
+        seed: moves first weights, order and views; never the split.
+        name: of the run.
+        recipe: a .toml file, or the recipe.json that a run keeps.
+        settings: any other settings, nested: {"split": {"test": 0.2}, "task": {"flip": False}}.
+        split: an earlier run whose rows stay in the splits they were in.
+        out: folder of the run store.
+        tracking_uri: of an MLflow server; unset takes MLFLOW_TRACKING_URI, else `out`.
+        log_images: let pictures of a sensitive task into the store.
+        progress: told what happens; unset is silent.
+
+    Raises:
+        TransferError: with what was seen, where, and what to do.
+    """
+    everyday = {
+        "backbone": backbone,
+        "weights": weights,
+        "strategy": strategy,
+        "epochs": epochs,
+        "size": size,
+        "batch_size": batch_size,
+        "lr": lr,
+        "seed": seed,
+    }
+    request = Request(
+        task=task,
+        data=Path(data),
+        everyday=everyday,
+        recipe=Path(recipe) if recipe is not None else None,
+        settings=settings,
+        name=name,
+        split=split,
+        out=Path(out),
+        tracking_uri=tracking_uri,
+        log_images=log_images,
+    )
+    return carry_out(request, progress or Silent())
+
+
+def carry_out(request: Request, progress: Progress) -> RunResult:
+    """Plan what is asked for and run it.
+
+    Raises:
+        TransferError: with what was seen, where, and what to do.
+    """
+    store = open_store(request.out, request.tracking_uri)
+    prepare_folder(store)
+    plan = plan_for(request, store, progress)
+    return run(
+        plan,
+        MlflowTracker(store, progress.warn),
+        progress,
+        _finder(store),
+        log_pictures=request.log_images or not plan.task.sensitive,
+    )
+
+
+def plan_for(request: Request, store: Store, progress: Progress) -> Plan:
+    """Return what a run of `request` would do; nothing is written but the cache of read files.
+
+    Raises:
+        TransferError: with what was seen, where, and what to do.
+    """
+    previous = _splits_of(store, request.split) if request.split else None
+    plan = make_plan(
+        load_task(request.task),
+        request.data,
+        request.layers(),
+        previous=previous,
+        find_model=_finder(store),
+        progress=progress,
+    )
+    return replace(plan, name=unique_name(store, request.task, request.name or plan.name))
+
+
+def _finder(store: Store) -> FindModel:
+    return lambda run: model_folder(store, find_run(store, run))
+
+
+def _splits_of(store: Store, run: str) -> dict[str, str]:
+    """Return row key -> split as an earlier run had them."""
+    with TemporaryDirectory() as folder:
+        table = pd.read_parquet(fetch(store, find_run(store, run), SPLIT_TABLE, Path(folder)))
+    return dict(zip(table["key"], table["split"], strict=True))

@@ -1,0 +1,205 @@
+"""From a record to MLflow, in order, each thing once.
+
+Sending again what may have arrived does no harm: MLflow keys a number by name, step, time and
+value, all of which are the record's; a run and a model are looked for before they are made.
+"""
+
+import json
+import posixpath
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import islice
+from typing import TYPE_CHECKING, TypeVar
+
+from transfer.tracking.door import answering, mlflow_module
+from transfer.tracking.events import (
+    Event,
+    Finished,
+    Kept,
+    ModelKept,
+    Numbers,
+    Read,
+    Started,
+    Tagged,
+)
+from transfer.tracking.logged_model import find_model, log_model
+from transfer.tracking.record import Record, started
+from transfer.tracking.store import Store, connect, experiment_id
+from transfer.tracking.tracker import DataInput
+
+if TYPE_CHECKING:
+    from mlflow.entities import DatasetInput
+
+RECORD_TAG = "transfer.record"
+"""Tag of a run in the store that holds the id of its record."""
+
+CUT_TAG = "transfer.cut_params"
+"""Tag that names the parameters whose values were too long for MLflow."""
+
+_NUMBERS, _PAIRS = 1000, 100  # the most numbers, and params or tags, that one request may carry
+_PARAM_LENGTH, _TAG_LENGTH, _NAME_LENGTH = 6000, 5000, 250  # characters
+_T = TypeVar("_T")
+
+
+class Delivery:
+    """Sends one record to one store."""
+
+    def __init__(self, store: Store, record: Record, warn: Callable[[str], None]) -> None:
+        """Send `record` to `store`; `warn` is told what the store refuses."""
+        self._store, self._record, self._warn = store, record, warn
+        self._position = record.position
+        self._told: set[str] = set()
+
+    @property
+    def run_id(self) -> str:
+        """The run's id in the store, or "" before it is made there."""
+        return self._position.run_id
+
+    def advance(self) -> bool:
+        """Send what comes next; False where nothing is left to send.
+
+        Raises:
+            OutputError: the folder of the store cannot be written to.
+            StoreError: the store does not answer; the record still has everything.
+        """
+        events, offset = self._next()
+        if not events:
+            return False
+        with answering(self._store.address):
+            self._client = connect(self._store)
+            if isinstance(events[0], Started):
+                self._make_run(events[0])
+            with self._refusals():
+                self._send(events)
+            self._position = self._position.model_copy(update={"offset": offset})
+            self._record.deliver_to(self._position)
+        return True
+
+    def _next(self) -> tuple[list[Event], int]:
+        """Return the next event, or as many events of numbers as fit into one request."""
+        events: list[Event] = []
+        offset, count = self._position.offset, 0
+        for event, end in self._record.events(offset):
+            count += len(event.values) if isinstance(event, Numbers) else _NUMBERS
+            if events and (count > _NUMBERS or not isinstance(event, Numbers)):
+                break
+            events.append(event)
+            offset = end
+        return events, offset
+
+    def _make_run(self, event: Started) -> None:
+        experiment = experiment_id(self._client, self._store, event.run.experiment)
+        own = f"tags.`{RECORD_TAG}` = '{self._record.id}'"
+        found = self._client.search_runs([experiment], own, max_results=1)
+        run = next(iter(found), None) or self._client.create_run(
+            experiment, event.time, {RECORD_TAG: self._record.id}, event.run.name
+        )
+        update = {"run_id": run.info.run_id, "experiment_id": experiment}
+        self._position = self._position.model_copy(update=update)
+
+    def _send(self, events: list[Event]) -> None:
+        match events[0]:
+            case Started(run=run):
+                with self._refusals():
+                    self._send_params(run.params)
+                self._send_tags(run.tags)
+            case Tagged(tags=tags):
+                self._send_tags(tags)
+            case Numbers():
+                self._send_numbers(event for event in events if isinstance(event, Numbers))
+            case Read(inputs=inputs):
+                self._client.log_inputs(self.run_id, [_dataset_input(data) for data in inputs])
+            case Kept(path=path):
+                file = str(self._record.file(path))
+                self._client.log_artifact(self.run_id, file, posixpath.dirname(path) or None)
+            case ModelKept():
+                log_model(self._client, self._position, self._record.model, self._params())
+            case Finished(status=status, time=time):
+                with self._refusals():
+                    self._send_numbers_of_model()
+                self._client.set_terminated(self.run_id, status, time)
+
+    def _send_params(self, params: Mapping[str, str]) -> None:
+        entities = mlflow_module("mlflow.entities")
+        cut = sorted(name for name, value in params.items() if len(value) > _PARAM_LENGTH)
+        if cut:
+            self._warn(f"MLflow keeps {_PARAM_LENGTH} characters of {cut}; the rest is left out")
+            self._send_tags({CUT_TAG: " ".join(cut)})
+        pairs = (entities.Param(_name(k), v[:_PARAM_LENGTH]) for k, v in params.items())
+        for batch in _batches(pairs, _PAIRS):
+            self._client.log_batch(self.run_id, params=batch)
+
+    def _send_tags(self, tags: Mapping[str, str]) -> None:
+        entities = mlflow_module("mlflow.entities")
+        pairs = (entities.RunTag(_name(k), v[:_TAG_LENGTH]) for k, v in tags.items())
+        for batch in _batches(pairs, _PAIRS):
+            self._client.log_batch(self.run_id, tags=batch)
+
+    def _send_numbers(self, events: Iterable[Numbers], model_id: str | None = None) -> None:
+        entities = mlflow_module("mlflow.entities")
+        metrics = (
+            entities.Metric(_name(name), value, event.time, event.step, model_id=model_id)
+            for event in events
+            for name, value in event.values.items()
+        )
+        for batch in _batches(metrics, _NUMBERS):
+            self._client.log_batch(self.run_id, metrics=batch)
+
+    def _send_numbers_of_model(self) -> None:
+        """Repeat the last value of each number under the model, whose page shows only its own."""
+        model = find_model(self._client, self._position.experiment_id, self.run_id)
+        if model is None:
+            return
+        latest: dict[str, Numbers] = {}
+        for event, _ in self._record.events():
+            if isinstance(event, Numbers):
+                latest |= dict.fromkeys(event.values, event)
+        own = [
+            event.model_copy(update={"values": {name: event.values[name]}})
+            for name, event in latest.items()
+            if not name.startswith("system/")
+        ]
+        self._send_numbers(own, model.model_id)
+
+    def _params(self) -> dict[str, str]:
+        first = started(self._record)
+        params = first.run.params if first else {}
+        return {_name(name): value[:_PARAM_LENGTH] for name, value in params.items()}
+
+    @contextmanager
+    def _refusals(self) -> Iterator[None]:
+        """Pass over what the store will never take: it must not keep back what comes after."""
+        refused = mlflow_module("mlflow.exceptions").MlflowException
+        try:
+            yield
+        except refused as error:
+            if error.error_code != "INVALID_PARAMETER_VALUE":
+                raise
+            if error.message not in self._told:
+                self._told.add(error.message)
+                self._warn(f"the run store refuses a part of the run: {error.message}")
+
+
+def _name(text: str) -> str:
+    """Return the nearest name that MLflow takes; it refuses most signs, and paths in disguise."""
+    return posixpath.normpath(re.sub(r"[^\w./ :-]", "_", text)).lstrip("/")[:_NAME_LENGTH]
+
+
+def _dataset_input(data: DataInput) -> "DatasetInput":
+    entities = mlflow_module("mlflow.entities")
+    size = json.dumps({"num_rows": data.rows, "num_classes": data.classes})
+    dataset = entities.Dataset(
+        name=data.name,
+        digest=data.digest[:36],
+        source_type="local",
+        source=json.dumps({"uri": data.source}),
+        profile=size,
+    )
+    return entities.DatasetInput(dataset, [entities.InputTag("mlflow.data.context", data.context)])
+
+
+def _batches(items: Iterable[_T], size: int) -> Iterator[list[_T]]:
+    left = iter(items)
+    while batch := list(islice(left, size)):
+        yield batch

@@ -1,0 +1,176 @@
+"""The local record: everything a run says, on disk before anyone else hears it."""
+
+import errno
+import os
+import shutil
+import threading
+import uuid
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from filelock import FileLock, Timeout
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from transfer.tracking.events import Event, Finished, Kept, ModelKept, Started, from_line, to_line
+
+
+class Position(BaseModel):
+    """How far a record is delivered.
+
+    Attributes:
+        offset: bytes of the events that the store has.
+        run_id: the run's id in the store, once it is made there.
+        experiment_id: of that run.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    offset: int = 0
+    run_id: str = ""
+    experiment_id: str = ""
+
+
+class Record:
+    """A folder with `events.jsonl`, `files/`, `model/` and `position.json`; its name is its id.
+
+    Whoever writes or delivers it holds the lock beside it, which ends with the process.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Name the record in `folder`, which need not be there yet."""
+        self.folder, self.id = folder, folder.name
+        self._events = folder / "events.jsonl"
+        self._position = folder / "position.json"
+        self._lock = FileLock(folder.with_name(f"{folder.name}.lock"), thread_local=False)
+        self._writing = threading.Lock()
+
+    @classmethod
+    def create(cls, records: Path, started: Started) -> "Record":
+        """Return a new record below `records`, locked."""
+        record = cls(records / uuid.uuid4().hex)
+        record.lock()
+        record.folder.mkdir()
+        record.append(started)
+        return record
+
+    def lock(self) -> bool:
+        """Take the record for this process; False where another has it."""
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            return False
+        return True
+
+    def is_locked(self) -> bool:
+        """Say whether a process that is alive has the record."""
+        if not self.lock():
+            return True
+        self.unlock()
+        return False
+
+    def unlock(self) -> None:
+        """Let others have the record."""
+        self._lock.release()
+
+    def remove(self) -> None:
+        """Delete the record, and unlock it."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self._lock.release()
+        Path(self._lock.lock_file).unlink(missing_ok=True)
+
+    def append(self, event: Event) -> None:
+        """Write one event.
+
+        Raises:
+            OSError: the disk is full or gone; nothing of the event was written.
+        """
+        line = to_line(event)
+        with self._writing, self._events.open("ab", buffering=0) as file:
+            start = os.fstat(file.fileno()).st_size
+            if file.write(line) < len(line):
+                file.truncate(start)  # half a line would swallow the next one
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._events))
+
+    def keep(self, path: str, content: bytes) -> None:
+        """Write a file of the run, wholly or not at all, and the event that tells of it.
+
+        Raises:
+            ValueError: `path` is not relative, or leaves the folder.
+            OSError: the disk is full or gone.
+        """
+        parts = PurePosixPath(path).parts
+        if not parts or path != "/".join(parts) or ".." in parts:
+            raise ValueError(f"{path!r} is no relative POSIX path")
+        file, incoming = self.file(path), self.folder / "incoming"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        incoming.write_bytes(content)
+        incoming.replace(file)
+        self.append(Kept(path=path))
+
+    def keep_model(self, folder: Path) -> None:
+        """Copy the model in `folder`, wholly or not at all, and write the event that tells of it.
+
+        Raises:
+            OSError: the disk is full or gone, or there is no such folder.
+        """
+        incoming = self.folder / "incoming_model"
+        try:
+            shutil.copytree(folder, incoming)
+            incoming.replace(self.model)
+        except OSError:
+            shutil.rmtree(incoming, ignore_errors=True)
+            raise
+        self.append(ModelKept())
+
+    def file(self, path: str) -> Path:
+        """Return where the file that the run calls `path` stands."""
+        return self.folder / "files" / path
+
+    @property
+    def model(self) -> Path:
+        """Where the files of the model stand, once kept."""
+        return self.folder / "model"
+
+    def events(self, offset: int = 0) -> Iterator[tuple[Event, int]]:
+        """Yield each event from byte `offset` on, with the offset behind it."""
+        if not self._events.is_file():  # its process was faster, and has delivered it
+            return
+        with self._events.open("rb") as file:
+            file.seek(offset)
+            for line in file:
+                if not line.endswith(b"\n"):  # still being written, or torn by a crash
+                    return
+                offset += len(line)
+                if (event := from_line(line)) is not None:
+                    yield event, offset
+
+    def is_finished(self) -> bool:
+        """Say whether the run has ended."""
+        return any(isinstance(event, Finished) for event, _ in self.events())
+
+    @property
+    def position(self) -> Position:
+        """How far the record is delivered."""
+        try:
+            return Position.model_validate_json(self._position.read_bytes())
+        except (FileNotFoundError, ValidationError):
+            return Position()
+
+    def deliver_to(self, position: Position) -> None:
+        """Remember that everything up to `position` is delivered."""
+        incoming = self._position.with_suffix(".incoming")
+        incoming.write_text(position.model_dump_json(), encoding="utf-8")
+        incoming.replace(self._position)
+
+
+def records_in(folder: Path) -> list[tuple[Record, Started]]:
+    """Return the records below `folder` with their first event, oldest first."""
+    records = [Record(path.parent) for path in folder.glob("*/events.jsonl")]
+    known = [(record, first) for record in records if (first := started(record)) is not None]
+    return sorted(known, key=lambda pair: (pair[1].time, pair[0].id))
+
+
+def started(record: Record) -> Started | None:
+    """Return the first event of a record, if it got that far."""
+    first = next((event for event, _ in record.events()), None)
+    return first if isinstance(first, Started) else None

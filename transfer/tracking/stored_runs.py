@@ -1,0 +1,146 @@
+"""Runs as the store has them, beside what only their local records have yet."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from transfer.tracking.delivery import RECORD_TAG
+from transfer.tracking.door import answering
+from transfer.tracking.events import Finished, Numbers, Started, Tagged
+from transfer.tracking.record import Record, records_in
+from transfer.tracking.store import Store, connect, exists
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+
+OURS = f"tags.`{RECORD_TAG}` LIKE '%'"
+"""MLflow's search for the runs of this framework."""
+
+PAGE = 1000
+"""The most runs of one request."""
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """One run, as its store or its local record has it.
+
+    Attributes:
+        run_id: in the store; the record's id where the store does not have the run.
+        name: what people call it.
+        experiment: the task's name.
+        status: RUNNING, FINISHED, FAILED or KILLED.
+        started: when, UTC.
+        params, tags: as text.
+        metrics: the latest value of each.
+        record: folder of the local record, where something of the run is not delivered.
+    """
+
+    run_id: str
+    name: str
+    experiment: str
+    status: str
+    started: datetime
+    params: Mapping[str, str]
+    tags: Mapping[str, str]
+    metrics: Mapping[str, float]
+    record: Path | None = None
+
+    @property
+    def is_local(self) -> bool:
+        """Say whether the store knows nothing of the run yet."""
+        return self.run_id == self.tags[RECORD_TAG]
+
+    @property
+    def ids(self) -> tuple[str, str]:
+        """Both ids that find the run: the store's and its record's."""
+        return self.run_id, self.tags[RECORD_TAG]
+
+
+def search(
+    store: Store, wanted: str = OURS, *, most: int | None = None, experiment: str | None = None
+) -> list[StoredRun]:
+    """Return the store's runs for which `wanted` holds, the newest first; of one experiment or all.
+
+    Raises:
+        StoreError: the store does not answer.
+    """
+    if not exists(store):
+        return []
+    with answering(store.address):
+        client = connect(store)
+        names = {
+            found.experiment_id: found.name
+            for found in client.search_experiments()
+            if experiment in {None, found.name}
+        }
+        if not names:
+            return []
+        order = ["attributes.start_time DESC"]
+        page = client.search_runs(list(names), wanted, max_results=most or PAGE, order_by=order)
+        runs = list(page)
+        while page.token and most is None:
+            page = client.search_runs(
+                list(names), wanted, max_results=PAGE, order_by=order, page_token=page.token
+            )
+            runs += page
+    return [_stored(run, names[run.info.experiment_id]) for run in runs]
+
+
+def local_runs(store: Store) -> list[StoredRun]:
+    """Return the runs of which something is not delivered, as their records tell them."""
+    return [_told(record, first) for record, first in records_in(store.records)]
+
+
+def merged(remote: Iterable[StoredRun], local: Iterable[StoredRun]) -> list[StoredRun]:
+    """Return each run once, the newest first: as the store has it, but with its record's status."""
+    undelivered = {run.run_id: run for run in local}
+    runs: dict[str, StoredRun] = {}
+    for run in remote:
+        rest = undelivered.pop(run.tags[RECORD_TAG], None)
+        own = replace(run, record=rest.record, status=rest.status) if rest else run
+        runs.setdefault(run.run_id, own)
+    return sorted(
+        [*runs.values(), *undelivered.values()], key=lambda run: run.started, reverse=True
+    )
+
+
+def _stored(run: "Run", experiment: str) -> StoredRun:
+    return StoredRun(
+        run_id=run.info.run_id,
+        name=run.info.run_name,
+        experiment=experiment,
+        status=run.info.status,
+        started=_time(run.info.start_time),
+        params=run.data.params,
+        tags=run.data.tags,
+        metrics=run.data.metrics,
+    )
+
+
+def _told(record: Record, first: Started) -> StoredRun:
+    tags, metrics, status = dict(first.run.tags), dict[str, float](), ""
+    for event, _ in record.events():
+        match event:
+            case Tagged():
+                tags |= event.tags
+            case Numbers():
+                metrics |= event.values
+            case Finished():
+                status = event.status
+    return StoredRun(
+        run_id=record.id,
+        name=first.run.name,
+        experiment=first.run.experiment,
+        status=status or ("RUNNING" if record.is_locked() else "KILLED"),
+        started=_time(first.time),
+        params=first.run.params,
+        tags={**tags, RECORD_TAG: record.id},
+        metrics=metrics,
+        record=record.folder,
+    )
+
+
+def _time(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)

@@ -1,0 +1,107 @@
+"""What an experiment tells the world about itself, and the tracker that forgets it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol
+
+Status = Literal["FINISHED", "FAILED", "KILLED"]
+
+HEADLINE_TAG = "transfer.headline"
+"""Tag that names the score a run is ranked by, as in "balanced_accuracy"."""
+
+THROUGHPUT = "train/images_per_second"
+"""The number that lists of runs show as speed."""
+
+
+@dataclass(frozen=True)
+class RunDescription:
+    """What is known about a run before it starts.
+
+    Attributes:
+        experiment: the task's name; one MLflow experiment each.
+        name: what a person calls the run.
+        params: settings, flat, as text.
+        tags: everything else worth filtering by.
+    """
+
+    experiment: str
+    name: str
+    params: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class DataInput:
+    """One split that a run reads: its `context` ("train", "val", ...), our own digest, and size."""
+
+    name: str
+    context: str
+    digest: str
+    source: str
+    rows: int
+    classes: int
+
+
+class Tracker(Protocol):
+    """One run. `MlflowTracker` keeps it; `SilentTracker` forgets it.
+
+    No method raises because a server is away: training is worth more than its record.
+    """
+
+    def start(self, run: RunDescription) -> str:
+        """Open the run and return the id of its record, which finds the run at once and ever after.
+
+        Raises:
+            OutputError: the record has no place to be written to.
+            StoreError: the place is not what it should be.
+        """
+
+    def tag(self, tags: Mapping[str, str]) -> None:
+        """Add or replace tags."""
+
+    def log(self, numbers: Mapping[str, float], step: int = 0) -> None:
+        """Record numbers at a step."""
+
+    def read(self, inputs: Sequence[DataInput]) -> None:
+        """Record which data the run reads."""
+
+    def keep(self, path: str, content: bytes) -> None:
+        """Keep a file under `path`, POSIX and relative, among the artifacts of the run."""
+
+    def keep_model(self, folder: Path) -> None:
+        """Keep the model that stands in `folder` (safetensors and JSON), loadable by MLflow."""
+
+    def finish(self, status: Status) -> str:
+        """Close the run and return its id: the store's own, or the record's while undelivered."""
+
+
+class SilentTracker:
+    """Forget everything; for tests and dry runs."""
+
+    def __init__(self) -> None:
+        self._id = ""
+
+    def start(self, run: RunDescription) -> str:
+        """Return an id made of the run's name."""
+        self._id = f"untracked-{run.name}"
+        return self._id
+
+    def tag(self, tags: Mapping[str, str]) -> None:
+        """Do nothing."""
+
+    def log(self, numbers: Mapping[str, float], step: int = 0) -> None:
+        """Do nothing."""
+
+    def read(self, inputs: Sequence[DataInput]) -> None:
+        """Do nothing."""
+
+    def keep(self, path: str, content: bytes) -> None:
+        """Do nothing."""
+
+    def keep_model(self, folder: Path) -> None:
+        """Do nothing."""
+
+    def finish(self, status: Status) -> str:  # noqa: ARG002  # a Tracker
+        """Return the id once more."""
+        return self._id
