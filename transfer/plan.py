@@ -64,6 +64,11 @@ def make_plan(
     """
     settled = choose_weights(settle(task.defaults(), layers), find_model)
     recipe = settled.recipe
+    if recipe.weights == "starter":
+        progress.warn(
+            f"starter weights ({recipe.backbone}, made at 64 px) let this run offline and are no "
+            "substitute for ImageNet's; --backbone resnet18 --weights hub downloads those"
+        )
     manifest = read_rows(task, recipe, data, progress)
     manifest = assign_splits(manifest, recipe.split, previous)
     if divided := divided_contents(manifest):

@@ -111,8 +111,8 @@ class Recipe(Settings):
     weights: str = "auto"
     """Where the backbone's come from: auto, starter, none, hub, a .safetensors file, a run."""
     strategy: Strategy = Strategy.LP_FT
-    """probe: head on frozen features. finetune: all weights. lp-ft: probe, then all weights from
-    there. scratch: all weights from nothing."""
+    """probe: head on frozen features. finetune: all weights at once. lp-ft: batch statistics of the
+    new pictures, probe, then all weights from there. scratch: all weights from nothing."""
     epochs: int = Field(default=10, ge=1)
     """Passes over the training rows; a probe needs none."""
     size: int = Field(default=224, ge=8)

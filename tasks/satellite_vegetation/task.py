@@ -12,7 +12,7 @@ TASK = Task(
     read_manifest=read_manifest,
     augment=augment,
     headline="balanced_accuracy",
-    recipe=Recipe(backbone="resnet18", size=64, batch_size=64),
+    recipe=Recipe(backbone="resnet18", size=64, batch_size=64, lr=3e-3),
     write_samples=write_samples,
     sources=(
         "Helber et al. 2019, EuroSAT, doi:10.1109/JSTARS.2019.2918242, MIT licence",

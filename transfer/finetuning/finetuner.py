@@ -127,9 +127,10 @@ class _Loop:
         self._network, self._training, self._compute = network, training, compute
         self._settings, self._peak = recipe.training, recipe.peak_lr
         self._steps = recipe.epochs * training.steps
-        self._optimizer = build_optimizer(network, recipe.peak_lr, recipe.training)
         rows_per_step = training.rows // training.steps
         self._statistics = statistics_for(recipe.training.batch_statistics, rows_per_step)
+        train_all(network, self._statistics)  # an optimizer takes only weights that train by now
+        self._optimizer = build_optimizer(network, recipe.peak_lr, recipe.training)
 
     @property
     def head_lr(self) -> float:

@@ -1,6 +1,6 @@
 """A linear head on frozen features: features once, then the head by convex optimization."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,7 +47,6 @@ def extract_features(
     compute: Compute,
     *,
     fitted_on: bool,
-    on_batch: Callable[[int], None],
 ) -> Tensor:
     """Return pooled features (N, D) float32 in the order of the batches.
 
@@ -57,7 +56,6 @@ def extract_features(
         compute: device and precision.
         fitted_on: rows that only fit a head may be computed in the training precision; rows that
             are scored are computed in fp32, as prediction does.
-        on_batch: told the number of rows after each batch.
     """
     network.eval()
     parts = []
@@ -69,7 +67,6 @@ def extract_features(
         else:
             features = network.embed(pixels)
         parts.append(features.float().cpu())
-        on_batch(len(batch.numbers))
     return torch.cat(parts)
 
 

@@ -1,7 +1,7 @@
 """The ways of transferring: which stages a run goes through, and what each hands to the next."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from transfer.errors import TrainingError
+from transfer.finetuning.adaptation import adapt_statistics
 from transfer.finetuning.devices import Compute
 from transfer.finetuning.finetuner import Ended, Ending, EpochLog, Training, finetune
 from transfer.finetuning.probe import extract_features, fit_linear_head
@@ -16,11 +17,12 @@ from transfer.finetuning.stopping import Best, Validation
 from transfer.network.backbone import Network
 from transfer.network.freezing import freeze_backbone
 from transfer.network.objective import Objective
-from transfer.pixels.batches import Batches
-from transfer.progress import Progress
+from transfer.pixels.batches import Batch, Batches
+from transfer.pixels.views import epoch_order
+from transfer.progress import Progress, Step
 from transfer.recipe import Recipe, Strategy
 
-_PROBED = frozenset({Strategy.PROBE, Strategy.LP_FT})
+_ADAPTED_ON = 4096  # rows; the statistics of more would not differ
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,9 @@ def learn(
         TrainingError: the loss became no number before there were weights worth keeping.
     """
     best, ended = Best(lesson.headline, recipe.training.patience), Ended(Ending.COMPLETED)
-    if recipe.strategy in _PROBED:
+    if recipe.strategy is Strategy.LP_FT:
+        _adapt(network, lesson, recipe, compute, progress)
+    if recipe.strategy in {Strategy.PROBE, Strategy.LP_FT}:
         on_epoch(_probe(network, lesson, recipe, compute, best, progress))
     if recipe.strategy is not Strategy.PROBE:
         training = Training(
@@ -90,6 +94,16 @@ def learn(
         )
         ended = finetune(network, training, recipe, compute, best, progress)
     return Learned(ended, best.epoch, best.restore(network))
+
+
+def _adapt(
+    network: Network, lesson: Lesson, recipe: Recipe, compute: Compute, progress: Progress
+) -> None:
+    """Give the backbone the batch statistics of the training rows, as training will."""
+    rows = epoch_order(lesson.train, recipe.seed, 0)[:_ADAPTED_ON]
+    with progress.step("adapting", len(rows), "images") as step:
+        batches = _counted(lesson.batches.plain(rows), step)
+        adapt_statistics(network, batches, compute)
 
 
 def _probe(
@@ -106,29 +120,34 @@ def _probe(
     with progress.step("features", rows, "images") as step:
         train, val = (
             extract_features(
-                network,
-                lesson.batches.plain(numbers),
-                compute,
-                fitted_on=numbers is lesson.train,
-                on_batch=step.advance,
+                network, _counted(lesson.batches.plain(numbers), step), compute, fitted_on=fitted_on
             )
-            for numbers in (lesson.train, lesson.val)
+            for numbers, fitted_on in ((lesson.train, True), (lesson.val, False))
         )
     speed = rows / (time.perf_counter() - began)
-    targets = lesson.targets
-    pairs = (train, targets[lesson.train]), (val, targets[lesson.val])
     if not bool(torch.isfinite(train).all() and torch.isfinite(val).all()):
         raise TrainingError(
             "the frozen backbone gives features that are no numbers; its weights are broken"
         )
-    head = fit_linear_head(*pairs, network.head.out_features, recipe.probe)
+    head = fit_linear_head(
+        (train, lesson.targets[lesson.train]),
+        (val, lesson.targets[lesson.val]),
+        network.head.out_features,
+        recipe.probe,
+    )
     head.place(network.head)
     with torch.inference_mode():
-        logits = network.head(compute.move(val)).float()
+        logits = network.head(compute.move(val))
         probabilities = lesson.objective.probabilities(logits).cpu().numpy()
     validation = _validation(probabilities, lesson)
     improved = best.offer(network, validation, epoch=0)
     return EpochLog(0, head.train_loss, 0.0, speed, validation.scores, improved)
+
+
+def _counted(batches: Iterable[Batch], step: Step) -> Iterator[Batch]:
+    for batch in batches:
+        yield batch
+        step.advance(len(batch.numbers))
 
 
 def _validation(probabilities: NDArray[np.float32], lesson: Lesson) -> Validation:

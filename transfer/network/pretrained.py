@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import timm
 import torch
@@ -14,7 +15,6 @@ from transfer.network.state import SUFFIXES, read_card, read_state
 from transfer.recipe import Settled, Strategy
 
 STARTER = Path(__file__).parent / "weights" / "starter_resnet10t_64px.safetensors"
-STARTER_CARD = STARTER.with_suffix(".json")
 PREFERRED_TAG = (
     "tv_in1k"  # one training recipe for all of resnet18 to 152; timm's defaults mix several
 )
@@ -39,8 +39,8 @@ class Weights:
 def choose_weights(settled: Settled, find_model: FindModel) -> Settled:
     """Return the recipe with backbone and weights decided for this machine; nothing is loaded.
 
-    "auto" takes the task's own backbone where its weights are here, else the starter. A backbone
-    that a person named is never exchanged for another.
+    "auto" takes the task's own backbone where its weights are here, else the starter, at the
+    starter's size unless a person gave one. A backbone that a person named is never exchanged.
 
     Args:
         settled: the recipe as given.
@@ -101,7 +101,8 @@ def _from_scratch(settled: Settled) -> Settled:
         )
     if settled.given("backbone") or cached_file(recipe.backbone):
         return settled.with_values("scratch", weights="none")
-    return settled.with_values("scratch", weights="none", backbone=_starter_architecture())
+    alike = _best_here(settled).recipe
+    return settled.with_values("scratch", weights="none", backbone=alike.backbone, size=alike.size)
 
 
 def _best_here(settled: Settled) -> Settled:
@@ -113,7 +114,8 @@ def _best_here(settled: Settled) -> Settled:
             f"no weights of {tagged(name)!r} on this machine; choose --weights hub (timm downloads "
             "them), --weights FILE.safetensors, or --weights none (random)"
         )
-    return settled.with_values("auto", backbone=starter, weights="starter")
+    size = settled.recipe.size if settled.given("size") else _starter_card()["input_size_px"]
+    return settled.with_values("auto", backbone=starter, weights="starter", size=size)
 
 
 def _owner(weights: str, find_model: FindModel) -> str | None:
@@ -138,7 +140,11 @@ def _model_of(weights: str, find_model: FindModel) -> Path:
 
 
 def _starter_architecture() -> str:
-    return str(read_card(STARTER_CARD)["architecture"])
+    return str(_starter_card()["architecture"])
+
+
+def _starter_card() -> dict[str, Any]:
+    return read_card(STARTER.with_suffix(".json"))
 
 
 def _architecture(name: str) -> str:
