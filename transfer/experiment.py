@@ -88,7 +88,6 @@ def run(
     network.to(compute.device)
     rows = _Rows(plan, compute, progress)
     logbook = Logbook(plan, tracker, log_pictures=log_pictures)
-    progress.say(f"network    {recipe.backbone} at {recipe.size} px, weights: {weights}")
     progress.say(f"computing  {compute.describe()}")
     with _closing(tracker):
         logbook.open({"transfer.weights": weights, "transfer.compute": compute.describe()})
@@ -141,7 +140,7 @@ class _Rows:
         self.views = TrainingViews(task.augment(recipe.size, recipe.task), recipe.seed)
         self.pictures = Pictures(
             manifest.all_rows(),
-            lambda row: task.read_image(row, recipe.task),
+            task.reader(recipe.task),
             size=recipe.size,
             framing=recipe.framing,
             memory_bytes=memory_for_pixels(recipe.machine.cache_gb),

@@ -61,6 +61,8 @@ class Logbook:
         self._keep_json("recipe.json", recipe.model_dump(mode="json"))
         self._keep_table(SPLIT_TABLE, plan.manifest.rows[["key", "split"]])
         self._keep_table("data/counts.csv", split_counts(plan.manifest).reset_index())
+        if plan.broken and self._log_pictures:
+            self._keep_table("data/left_out.csv", pd.DataFrame(plan.broken))
         return run_id
 
     def epoch(self, log: EpochLog) -> None:

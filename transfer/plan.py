@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-import pandas as pd
-
 from transfer.network.pretrained import FindModel, choose_weights
 from transfer.plugin.task import Task
 from transfer.progress import Progress
 from transfer.recipe import Layer, Recipe, Settled, settle
-from transfer.samples.inspection import inspect
+from transfer.samples.inspection import Broken, Inspected, inspect
 from transfer.samples.manifest import SPLITS, Manifest
 from transfer.samples.split import assign_splits, divided_contents, split_counts
+
+_SHOWN, _SHOWN_CLASSES = 5, 20
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ class Plan:
         settled: the recipe with backbone and weights decided, and where each setting came from.
         data: the folder or table as given.
         manifest: readable rows, each with its key and its split.
+        broken: files that were left out, and why.
         name: what the run shall be called.
     """
 
@@ -32,12 +33,8 @@ class Plan:
     settled: Settled
     data: Path
     manifest: Manifest
+    broken: tuple[Broken, ...]
     name: str
-
-    @property
-    def counts(self) -> pd.DataFrame:
-        """Rows of each class (down) in each split (across)."""
-        return split_counts(self.manifest)
 
 
 def make_plan(
@@ -64,13 +61,9 @@ def make_plan(
     """
     settled = choose_weights(settle(task.defaults(), layers), find_model)
     recipe = settled.recipe
-    if recipe.weights == "starter":
-        progress.warn(
-            f"starter weights ({recipe.backbone}, made at 64 px) let this run offline and are no "
-            "substitute for ImageNet's; --backbone resnet18 --weights hub downloads those"
-        )
-    manifest = read_rows(task, recipe, data, progress)
-    manifest = assign_splits(manifest, recipe.split, previous)
+    _say_what_was_chosen(settled, progress)
+    inspected = read_rows(task, recipe, data, progress)
+    manifest = assign_splits(inspected.manifest, recipe.split, previous)
     if divided := divided_contents(manifest):
         progress.warn(
             f"{divided} row(s) of the given splits share a group or a picture with another split; "
@@ -78,10 +71,10 @@ def make_plan(
         )
     _say_what_was_understood(manifest, progress)
     name = f"{recipe.backbone}-{recipe.strategy}-{recipe.size}px-seed{recipe.seed}"
-    return Plan(task, settled, data, manifest, name)
+    return Plan(task, settled, data, manifest, inspected.broken, name)
 
 
-def read_rows(task: Task, recipe: Recipe, data: Path, progress: Progress) -> Manifest:
+def read_rows(task: Task, recipe: Recipe, data: Path, progress: Progress) -> Inspected:
     """Return the readable rows below `data`; files that cannot be read are said in one line.
 
     Raises:
@@ -91,20 +84,34 @@ def read_rows(task: Task, recipe: Recipe, data: Path, progress: Progress) -> Man
     manifest = task.read_manifest(data, settings)
     for note in manifest.notes:
         progress.warn(note)
+    reader = f"{task.read_image.__module__}.{task.read_image.__qualname__} {settings!r}"
     inspected = inspect(
         manifest,
-        lambda row: task.read_image(row, settings),
-        reader=f"{task.read_image.__module__}.{task.read_image.__qualname__} {settings!r} "
-        f"pillow {version('pillow')}",
+        task.reader(settings),
+        reader=f"{reader} pillow {version('pillow')}",
         progress=progress,
     )
-    if inspected.broken:
-        image, reason = inspected.broken[0]
+    if broken := inspected.broken:
+        names = ", ".join(repr(image) for image, _ in broken[:_SHOWN])
+        more = f" and {len(broken) - _SHOWN} more" if len(broken) > _SHOWN else ""
         progress.warn(
-            f"left out {len(inspected.broken)} file(s) that cannot be read, "
-            f"first {image!r}: {reason}"
+            f"left out {len(broken)} file(s) that cannot be read: {names}{more}; "
+            f"the first: {broken[0].reason}"
         )
-    return inspected.manifest
+    return inspected
+
+
+def _say_what_was_chosen(settled: Settled, progress: Progress) -> None:
+    recipe = settled.recipe
+    how = " (auto)" if settled.origins.get("weights") == "auto" else ""
+    progress.say(
+        f"network    {recipe.backbone} at {recipe.size} px, weights: {recipe.weights}{how}"
+    )
+    if recipe.weights == "starter":
+        progress.warn(
+            f"starter weights ({recipe.backbone}, made at 64 px) let this run offline and are no "
+            "substitute for ImageNet's; --backbone resnet18 --weights hub downloads those"
+        )
 
 
 def _say_what_was_understood(manifest: Manifest, progress: Progress) -> None:
@@ -115,3 +122,9 @@ def _say_what_was_understood(manifest: Manifest, progress: Progress) -> None:
     progress.say(
         f"data       {len(manifest):,} pictures {apart}, {len(manifest.classes)} classes: {sizes}"
     )
+    rarest = counts.loc[counts.sum(axis=1).sort_values(kind="stable").index[:_SHOWN_CLASSES]]
+    shown = counts if len(counts) <= _SHOWN_CLASSES else rarest
+    for line in shown.rename_axis(index=None, columns=None).to_string().splitlines():
+        progress.say(f"           {line}")
+    if len(counts) > _SHOWN_CLASSES:
+        progress.say(f"           the rarest of {len(counts)}; all are in data/counts.csv")

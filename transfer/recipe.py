@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError, model_validator
 
@@ -17,7 +17,9 @@ from transfer.errors import RecipeError
 class Settings(BaseModel):
     """Settings that never change once made; an unknown key is refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False
+    )
 
 
 _S = TypeVar("_S", bound=Settings)
@@ -59,7 +61,9 @@ class SplitSettings(Settings):
 class ProbeSettings(Settings):
     """The linear head on frozen features (multinomial logistic regression, L-BFGS)."""
 
-    l2: tuple[float, ...] = Field(default=(1e-4, 1e-3, 1e-2, 1e-1, 1.0), min_length=1)
+    l2: tuple[Annotated[float, Field(ge=0)], ...] = Field(
+        default=(1e-4, 1e-3, 1e-2, 1e-1, 1.0), min_length=1
+    )
     """Strengths of the L2 penalty that are tried; val picks one. Features have unit variance."""
     iterations: int = Field(default=200, ge=1)
     """Most L-BFGS steps for each strength."""

@@ -1,10 +1,14 @@
 """The person's side of a run: bars on a terminal, plain lines where there is none."""
 
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import accumulate
 
+from rich.cells import cell_len
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -13,11 +17,26 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.progress import Progress as Bars
+from rich.table import Table
 
 from transfer.progress import Step
 
-OUT = Console(highlight=False, soft_wrap=True)
+_PIPE_COLUMNS = 240  # where no terminal says how wide it is, nothing is cut off
+
+OUT = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _PIPE_COLUMNS)
 ERR = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table; where the terminal is too narrow, the last columns are left out."""
+    widths = [max(map(cell_len, cells)) + 2 for cells in zip(columns, *rows, strict=True)]
+    shown = sum(end <= OUT.width + 2 for end in accumulate(widths))
+    table = Table(box=None, pad_edge=False)
+    for column in columns[: max(1, shown)]:
+        table.add_column(column, no_wrap=True)
+    for row in rows:
+        table.add_row(*map(escape, row[: max(1, shown)]))
+    OUT.print(table)
 
 
 class Terminal:

@@ -1,5 +1,6 @@
 """`transfer fit`, `transfer recipe` and `transfer demo`: everything that learns."""
 
+import json
 import shlex
 import time
 from collections.abc import Mapping
@@ -7,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
 from transfer.cli.console import ERR, OUT, Terminal
 from transfer.cli.options import Data, Out, Seed, Task, TrackingUri
 
 if TYPE_CHECKING:
     from transfer.experiment import RunResult
+    from transfer.recipe import Settled
     from transfer.start import Request
 
 _SETTING = typer.Option(
@@ -106,14 +107,14 @@ def recipe(
     recipe_file: RecipeFile = None,
     settings: Settings = None,
 ) -> None:
-    """Print every setting of a task: its value, where it came from, what it means."""
+    """Print every setting of a task with its value, origin and meaning, as a recipe file."""
     from transfer.plugin.discovery import load_task  # noqa: PLC0415  # pandas; help must be fast
     from transfer.recipe import Layer, read_layer, settle  # noqa: PLC0415
 
     layers = [read_layer(recipe_file)] if recipe_file else []
     layers += [Layer("--set", _assignments(settings))]
     settled = settle(load_task(task).defaults(), layers)
-    _print_recipe(settled.recipe.dotted(), settled.origins, settled.recipe.meanings())
+    _print_recipe(settled)
 
 
 def demo(
@@ -170,10 +171,6 @@ def _dry_run(request: "Request") -> None:
 
     plan = plan_for(request, open_store(request.out, request.tracking_uri), Terminal())
     recipe = plan.settled.recipe
-    table = Table("class", *plan.counts.columns, box=None, pad_edge=False)
-    for label, row in plan.counts.iterrows():
-        table.add_row(str(label), *(f"{number:,}" for number in row))
-    OUT.print(table)
     OUT.print(
         f"would      {recipe.strategy} {recipe.backbone} (weights: {recipe.weights}) at "
         f"{recipe.size} px, as {plan.name!r}, into {request.out}; nothing was trained or written",
@@ -181,15 +178,15 @@ def _dry_run(request: "Request") -> None:
     )
 
 
-def _print_recipe(
-    values: Mapping[str, Any], origins: Mapping[str, str], meanings: Mapping[str, str]
-) -> None:
-    table = Table("setting", "value", "from", "meaning", box=None, pad_edge=False)
-    for name, value in values.items():
-        shown = "unset" if value is None else str(value)
-        table.add_row(name, shown, origins.get(name, "default"), meanings.get(name, ""))
-    OUT.print(table, soft_wrap=False)
-    OUT.print("\nnext       transfer fit TASK --data FOLDER --set KEY=VALUE", markup=False)
+def _print_recipe(settled: "Settled") -> None:
+    """Print the recipe as TOML that `--recipe` reads."""
+    meanings = settled.recipe.meanings()
+    for name, value in settled.recipe.dotted().items():
+        OUT.print(f"# {meanings[name]}", style="dim", markup=False)
+        shown = f"# {name} is unset" if value is None else f"{name} = {json.dumps(value)}"
+        OUT.print(f"{shown}  # {settled.origins[name]}\n", markup=False)
+    OUT.print("# next: transfer fit TASK --data FOLDER --set KEY=VALUE", markup=False)
+    OUT.print("#       kept in a file, all of this is what --recipe reads", markup=False)
 
 
 def _print_result(result: "RunResult", request: "Request") -> None:

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
-from transfer.cli.console import OUT, Terminal
+from transfer.cli.console import OUT, Terminal, print_table
 from transfer.cli.options import StoreFolder, TrackingUri
 from transfer.errors import RecipeError
 
@@ -84,25 +83,26 @@ def _check_column(name: str) -> None:
         raise RecipeError(f"no column {name!r} in the list of runs; it has {', '.join(_COLUMNS)}")
 
 
-def _print_runs(runs_found: "pd.DataFrame") -> None:
-    table = Table(
-        "name", "task", "backbone", "strategy", "val", "test", "images/s", "when", "status", "id",
-        box=None, pad_edge=False,
-    )  # fmt: skip
-    for run in runs_found.to_dict("records"):
-        table.add_row(
+def _print_runs(found: "pd.DataFrame") -> None:
+    rows = [
+        [
             run["name"],
-            run["task"],
-            run["backbone"],
-            run["strategy"],
             _score(run, "val"),
             _score(run, "test"),
             "" if math.isnan(run["images_per_second"]) else f"{run['images_per_second']:,.0f}",
-            f"{run['started'].tz_convert(None):%Y-%m-%d %H:%M}",
             run["status"].lower(),
+            run["task"],
+            run["backbone"],
+            run["strategy"],
+            f"{run['started'].tz_convert(None):%Y-%m-%d %H:%M}",
             run["run_id"][:8],
-        )
-    OUT.print(table)
+        ]
+        for run in found.to_dict("records")
+    ]
+    print_table(
+        ["name", "val", "test", "images/s", "status", "task", "backbone", "strategy", "when", "id"],
+        rows,
+    )
     OUT.print("\nnext       transfer ui   transfer predict NAME PICTURE", markup=False)
 
 

@@ -4,9 +4,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
-from transfer.cli.console import OUT, Terminal
+from transfer.cli.console import OUT, Terminal, print_table
 from transfer.cli.options import Data, Run, StoreFolder, TrackingUri
 from transfer.errors import OutputError
 
@@ -43,11 +42,16 @@ def predict(
         broken = int((said["error"] != "").sum())
         OUT.print(f"wrote      {len(said):,} rows ({broken} unreadable) to {out}", markup=False)
         return
-    table = Table("image", "prediction", "probability", "error", box=None, pad_edge=False)
-    for row in said.head(_SHOWN).to_dict("records"):
-        sure = "" if row["error"] else f"{row['probability']:.3f}"
-        table.add_row(row["image"], row["prediction"] or "", sure, row["error"])
-    OUT.print(table)
+    rows = [
+        [
+            row["prediction"] or "",
+            "" if row["error"] else f"{row['probability']:.3f}",
+            row["image"],
+            row["error"],
+        ]
+        for row in said.head(_SHOWN).to_dict("records")
+    ]
+    print_table(["prediction", "probability", "image", "error"], rows)
     if len(said) > _SHOWN:
         OUT.print(f"           and {len(said) - _SHOWN:,} more; take --out TABLE.csv for all of it")
 
@@ -72,12 +76,17 @@ def evaluate(
         predictor = load(run, store=store, tracking_uri=tracking_uri)
         task = load_task(predictor.task)
     found = judge(predictor, task, data, Terminal())
-    table = Table("score", "value", "95 % interval", "note", box=None, pad_edge=False)
-    for name, score in found.scores.items():
-        ends = "" if score.low is None else f"[{score.low:.4f}, {score.high:.4f}]"
-        table.add_row(name, f"{score.value:.4f}", ends, score.note)
+    rows = [
+        [
+            name,
+            f"{score.value:.4f}",
+            "" if score.low is None else f"[{score.low:.4f}, {score.high:.4f}]",
+            score.note,
+        ]
+        for name, score in found.scores.items()
+    ]
     OUT.print(f"judged     {found.rows:,} rows of {data}", markup=False)
-    OUT.print(table)
+    print_table(["score", "value", "95 % interval", "note"], rows)
     if out is not None:
         _write(found.table(), out)
         OUT.print(f"wrote      {out}", markup=False)

@@ -1,18 +1,14 @@
 """`transfer tasks`: what is installed, from metadata only."""
 
-from rich.table import Table
-
-from transfer.cli.console import OUT
+from transfer.cli.console import OUT, print_table
 from transfer.plugin.discovery import installed_tasks
 
 
 def tasks() -> None:
     """List the installed tasks."""
-    table = Table("task", "from", "version", box=None, pad_edge=False)
-    for entry in installed_tasks():
-        package = entry.dist
-        table.add_row(
-            entry.name, package.name if package else "?", package.version if package else ""
-        )
-    OUT.print(table)
+    rows = [
+        [entry.name, entry.dist.name, entry.dist.version] if entry.dist else [entry.name, "?", ""]
+        for entry in installed_tasks()
+    ]
+    print_table(["task", "from", "version"], rows)
     OUT.print("\nnext       transfer recipe TASK   transfer fit TASK --data FOLDER", markup=False)

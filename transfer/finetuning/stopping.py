@@ -1,6 +1,7 @@
 """Has the headline score stopped improving? Keeps the weights of when it was best."""
 
 import copy
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -33,12 +34,15 @@ class Best:
 
     def offer(self, network: nn.Module, validation: Validation, epoch: int) -> bool:
         """Keep the weights of `network` if its headline is the best so far; say if it was."""
-        before = self.validation
-        if before and validation.scores[self._headline] <= before.scores[self._headline]:
+        if self.validation is not None and self._rank(validation) <= self._rank(self.validation):
             return False
         self.epoch, self.validation = epoch, validation
         self._weights = copy.deepcopy(network.state_dict())
         return True
+
+    def _rank(self, validation: Validation) -> float:
+        score = validation.scores[self._headline]
+        return -math.inf if math.isnan(score) else score  # no number is better than none
 
     def is_stale(self, epoch: int) -> bool:
         """Say whether `patience` epochs have passed without a better one; patience 0 never ends."""

@@ -1,5 +1,6 @@
 """The network every task shares: a timm backbone with pooled features, and a head."""
 
+import difflib
 from collections.abc import Sequence
 from typing import NamedTuple, cast
 
@@ -71,16 +72,32 @@ def build_network(name: str, classes: int, normalization: Normalization | None =
     Raises:
         RecipeError: timm has no such model, or it gives no pooled features.
     """
-    try:
-        backbone = timm.create_model(name, pretrained=False, num_classes=0)
-    except (RuntimeError, ValueError) as error:
-        raise RecipeError(_unknown(name)) from error
+    check_name(name)
+    backbone = timm.create_model(name, pretrained=False, num_classes=0)
     if not getattr(backbone, "num_features", 0):
         raise RecipeError(f"backbone {name!r} gives no pooled features; choose another")
     stated = backbone.pretrained_cfg
     own = Normalization(tuple(stated["mean"]), tuple(stated["std"]))
     network = Network(name, backbone, classes, normalization or own)
     return network.to(memory_format=torch.channels_last)
+
+
+def check_name(name: str) -> None:
+    """Refuse a name, or the tag behind its dot, that timm does not know.
+
+    Raises:
+        RecipeError: with the names that are near it.
+    """
+    architecture = name.partition(".")[0]
+    if not timm.is_model(architecture):
+        near = difflib.get_close_matches(architecture, timm.list_models(), n=3)
+        hint = f"; did you mean {', '.join(near)}?" if near else ""
+        raise RecipeError(f"backbone {name!r} is no model of timm{hint}")
+    try:
+        timm.get_pretrained_cfg(name)
+    except RuntimeError as error:
+        known = ", ".join(timm.list_pretrained(f"{architecture}.*"))
+        raise RecipeError(f"backbone {name!r}: timm knows no such tag; it has {known}") from error
 
 
 def check_size(network: Network, size: int) -> None:
@@ -105,10 +122,3 @@ def check_size(network: Network, size: int) -> None:
 
 def _as_channels(numbers: tuple[float, ...]) -> Tensor:
     return torch.tensor(numbers).view(1, -1, 1, 1)
-
-
-def _unknown(name: str) -> str:
-    architecture = name.partition(".")[0]
-    near = timm.list_models(f"*{architecture}*")[:5] or timm.list_models(f"{architecture[:6]}*")[:5]
-    hint = f"; near it: {', '.join(near)}" if near else ""
-    return f"backbone {name!r} is no model of timm{hint}"

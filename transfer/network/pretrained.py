@@ -1,5 +1,6 @@
 """Where a backbone's weights come from: starter, timm's hub, a file, an earlier run, or nothing."""
 
+import pickle
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,10 +8,11 @@ from typing import Any
 
 import timm
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 
 from transfer.errors import RecipeError, RunNotFoundError, WeightsError
-from transfer.network.backbone import Normalization
+from transfer.network.backbone import Normalization, check_name
 from transfer.network.state import SUFFIXES, read_card, read_state
 from transfer.recipe import Settled, Strategy
 
@@ -48,9 +50,10 @@ def choose_weights(settled: Settled, find_model: FindModel) -> Settled:
 
     Raises:
         WeightsError: the named backbone has no weights here, or the weights are another network's.
-        RecipeError: training from scratch with given weights.
+        RecipeError: timm has no such backbone, or training from scratch with given weights.
     """
     recipe = settled.recipe
+    check_name(recipe.backbone)
     if recipe.strategy is Strategy.SCRATCH:
         return _from_scratch(settled)
     if recipe.weights == "auto":
@@ -162,7 +165,7 @@ def tagged(name: str) -> str:
 
 def cached_file(name: str) -> Path | None:
     """Return the file with timm's weights of `name`, if a download left it on this machine."""
-    stated = timm.get_pretrained_cfg(tagged(name), allow_unregistered=False)
+    stated = timm.get_pretrained_cfg(tagged(name))
     if stated is None:
         return None
     places = [Path(torch.hub.get_dir()) / "checkpoints" / Path(stated.url or "-").name]
@@ -178,14 +181,23 @@ def cached_file(name: str) -> Path | None:
 
 
 def _from_hub(name: str) -> Weights:
+    from huggingface_hub.errors import (  # noqa: PLC0415  # only for a download
+        HTTPError,  # type: ignore[attr-defined]  # of the client that this version brings
+    )
+
     place = cached_file(name)
     overlay = {"file": str(place)} if place else None
     try:
         model = timm.create_model(
             name, pretrained=True, num_classes=0, pretrained_cfg_overlay=overlay
         )
+    except (SafetensorError, pickle.UnpicklingError, EOFError) as error:
+        raise WeightsError(
+            f"the weights of {name!r} in {str(cached_file(name))!r} are damaged: {error}. "
+            "Delete the file, and --weights hub downloads it again"
+        ) from error
     # What a network can do wrong, and what the hub makes of it, are all among these.
-    except (OSError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError, HTTPError) as error:
         raise WeightsError(
             f"timm cannot get its weights of {name!r}: {error}. Without a network, copy the file "
             "here and take --weights FILE.safetensors, or --weights none"

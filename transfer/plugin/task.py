@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -75,3 +76,13 @@ class Task:
     def defaults(self) -> Recipe:
         """Return the recipe a run of this task starts from, the task's own settings included."""
         return self.recipe.with_task(self.settings)
+
+    def reader(self, settings: TaskSettings) -> Callable[[Row], Pixels]:
+        """Return the task's `read_image` with `settings` in it; loader processes can pickle it."""
+        return partial(_read_as_set, self.read_image, settings)
+
+
+def _read_as_set(
+    read: Callable[[Row, TaskSettings], Pixels], settings: TaskSettings, row: Row
+) -> Pixels:
+    return read(row, settings)

@@ -46,7 +46,7 @@ def evaluate(predictor: Predictor, task: Task, data: Path, progress: Progress) -
         ManifestError: it has a class that the network does not know.
         DataNotFoundError: there is nothing to read.
     """
-    manifest = read_rows(task, predictor.recipe, data, progress)
+    manifest = read_rows(task, predictor.recipe, data, progress).manifest
     if unknown := sorted(set(manifest.rows["label"]) - set(predictor.classes)):
         raise ManifestError(
             f"{data} has class(es) {unknown} that the run does not know; it knows "

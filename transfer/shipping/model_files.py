@@ -11,6 +11,7 @@ from torch import Tensor
 
 from transfer.errors import StoreError
 from transfer.network.backbone import Network
+from transfer.samples.target import TargetKind
 
 FORMAT = 1
 _ABOUT, _WEIGHTS = "model.json", "network.safetensors"
@@ -59,6 +60,7 @@ def read_card(folder: Path) -> ModelCard:
         about = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
         if about.pop("format") != FORMAT:
             raise StoreError(f"the model in {folder} is of another format; this one is {FORMAT}")
+        TargetKind(about["target"])
         for name in ("classes", "mean", "std"):
             about[name] = tuple(about[name])
         return ModelCard(**about)

@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from transfer.errors import BrokenPromiseError, ImageError, TaskNotFoundError
+from transfer.errors import BrokenPromiseError, ImageError, StoreError, TaskNotFoundError
 from transfer.images.framing import frame
 from transfer.images.pictures import Pixels, read_picture
 from transfer.network.backbone import Network, Normalization, build_network
@@ -77,7 +77,10 @@ class Predictor:
         recipe, read = _recipe_and_reader(card)
         numbers = Normalization(card.mean, card.std)
         network = build_network(card.backbone, len(card.classes), numbers)
-        network.load_state_dict(read_weights(folder))
+        try:
+            network.load_state_dict(read_weights(folder))
+        except RuntimeError as error:
+            raise StoreError(f"the weights in {folder} do not fit its card: {error}") from error
         return cls(network, card, recipe, read)
 
     def predict(
@@ -179,4 +182,4 @@ def _recipe_and_reader(card: ModelCard) -> tuple[Recipe, Reader]:
         recipe = settle(Recipe(), [Layer("model", plain)]).recipe
         return recipe, lambda row: read_row(row, recipe.task)
     recipe = settle(task.defaults(), [Layer("model", card.recipe)]).recipe
-    return recipe, lambda row: task.read_image(row, recipe.task)
+    return recipe, task.reader(recipe.task)
