@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from transfer.recipe import Recipe, TaskSettings
     from transfer.samples.layouts.detect import read_layout
     from transfer.samples.manifest import Manifest, Row
+    from transfer.samples.new_folder import new_folder
     from transfer.shipping.predictor import Predictor, load
     from transfer.start import fit
 
@@ -33,6 +34,7 @@ _HOME = {
     "fit": "transfer.start",
     "load": "transfer.shipping.predictor",
     "load_task": "transfer.plugin.discovery",
+    "new_folder": "transfer.samples.new_folder",
     "read_layout": "transfer.samples.layouts.detect",
     "read_picture": "transfer.images.pictures",
 }
@@ -51,6 +53,7 @@ __all__ = [
     "fit",
     "load",
     "load_task",
+    "new_folder",
     "read_layout",
     "read_picture",
 ]

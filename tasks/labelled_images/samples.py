@@ -1,13 +1,12 @@
 """Write drawn shapes in class folders: pictures of several sizes, PNG and JPEG."""
 
-import tempfile
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from transfer.errors import OutputError
+from transfer import new_folder
 
 # Corners, and how far the middle of a side lies from the centre where a corner lies at 1. Each
 # shape is its own mirror image.
@@ -28,18 +27,8 @@ def write_samples(folder: Path, count: int, seed: int) -> None:
     Raises:
         OutputError: the folder holds something already, or cannot be written.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise OutputError(f"{str(folder)!r} is not empty; name a new folder for the samples")
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".samples-") as place:
-            unfinished = Path(place) / "pictures"
-            _write_all(unfinished, count, seed)
-            if folder.exists():
-                folder.rmdir()
-            unfinished.rename(folder)
-    except OSError as error:
-        raise OutputError(f"samples cannot be written to {str(folder)!r}: {error}") from error
+    with new_folder(folder) as unfinished:
+        _write_all(unfinished, count, seed)
 
 
 def draw_picture(shape: str, number: int, seed: int) -> NDArray[np.uint8]:

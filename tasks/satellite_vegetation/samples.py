@@ -1,6 +1,5 @@
 """Write drawn Sentinel-2 chips in the layout of EuroSAT."""
 
-import tempfile
 from pathlib import Path
 
 import cv2
@@ -9,7 +8,7 @@ from numpy.typing import NDArray
 
 from tasks.satellite_vegetation.geometry import Plane, Rng
 from tasks.satellite_vegetation.landcover import DRAW
-from transfer.errors import OutputError
+from transfer import new_folder
 
 SIZE = 64
 """Side of a chip, px of 10 m."""
@@ -31,18 +30,8 @@ def write_samples(folder: Path, count: int, seed: int) -> None:
     Raises:
         OutputError: the folder holds something already, or cannot be written.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise OutputError(f"{str(folder)!r} is not empty; name a new folder for the samples")
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".samples-") as place:
-            unfinished = Path(place) / "chips"
-            _write_all(unfinished, count, seed)
-            if folder.exists():
-                folder.rmdir()
-            unfinished.rename(folder)
-    except OSError as error:
-        raise OutputError(f"samples cannot be written to {str(folder)!r}: {error}") from error
+    with new_folder(folder) as unfinished:
+        _write_all(unfinished, count, seed)
 
 
 def draw_chip(name: str, number: int, seed: int) -> NDArray[np.uint8]:
