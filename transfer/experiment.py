@@ -118,7 +118,7 @@ def run(
         run_id=run_id,
         name=plan.name,
         status=status,
-        ended=f"{learned.ended.ending} {learned.ended.where}".strip(),
+        ended=": ".join(filter(None, (learned.ended.ending, learned.ended.where))),
         digest=plan.manifest.digest(),
         epoch=learned.epoch,
         val=flat(scores["val"]),

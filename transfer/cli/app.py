@@ -3,8 +3,10 @@
 import sys
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from transfer.cli import data, fit, runs, ship, tasks
 from transfer.cli.console import ERR
@@ -13,8 +15,21 @@ from transfer.errors import TransferError
 GROUP = "transfer.commands"
 _INTERRUPTED = 130
 
+
+class _Commands(TyperGroup):
+    """Commands that say so when they are interrupted; Typer itself would be silent."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            ERR.print("stopped    nothing was kept of what was under way")
+            raise typer.Exit(_INTERRUPTED) from error
+
+
 app = typer.Typer(
     name="transfer",
+    cls=_Commands,
     help="Teach a ResNet a new domain. Start with: transfer demo",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -40,11 +55,8 @@ def main() -> None:
     try:
         app()
     except TransferError as error:
-        ERR.print(f"error      {error}", style="bold red", markup=False)
+        ERR.print(f"error      {error}", style="bold red")
         sys.exit(2)
-    except KeyboardInterrupt:
-        ERR.print("stopped    nothing was kept of what was under way", markup=False)
-        sys.exit(_INTERRUPTED)
 
 
 def _add(entry: EntryPoint) -> None:

@@ -8,7 +8,6 @@ from itertools import accumulate
 
 from rich.cells import cell_len
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -23,8 +22,15 @@ from transfer.progress import Step
 
 _PIPE_COLUMNS = 240  # where no terminal says how wide it is, nothing is cut off
 
-OUT = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _PIPE_COLUMNS)
-ERR = Console(stderr=True, highlight=False, soft_wrap=True)
+# Names of files and classes are printed as they are: ":car:" is no picture, "[1]" no style.
+OUT = Console(
+    highlight=False,
+    soft_wrap=True,
+    markup=False,
+    emoji=False,
+    width=None if sys.stdout.isatty() else _PIPE_COLUMNS,
+)
+ERR = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -35,7 +41,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for column in columns[: max(1, shown)]:
         table.add_column(column, no_wrap=True)
     for row in rows:
-        table.add_row(*map(escape, row[: max(1, shown)]))
+        table.add_row(*row[: max(1, shown)])
     OUT.print(table)
 
 
@@ -44,11 +50,11 @@ class Terminal:
 
     def say(self, line: str) -> None:
         """Print one line."""
-        OUT.print(line, markup=False)
+        OUT.print(line)
 
     def warn(self, line: str) -> None:
         """Print one line that asks for attention, on standard error."""
-        ERR.print(f"note       {line}", style="yellow", markup=False)
+        ERR.print(f"note       {line}", style="yellow")
 
     @contextmanager
     def step(self, what: str, total: int, unit: str) -> Iterator[Step]:

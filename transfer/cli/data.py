@@ -1,5 +1,6 @@
 """`transfer samples`: a task's own small data set."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -18,8 +19,8 @@ def samples(
 ) -> None:
     """Write the small data set a task can draw by itself, in its own file format."""
     write_samples(task, out, count, seed)
-    OUT.print(f"wrote      {count} samples of {task} to {out}", markup=False)
-    OUT.print(f"next       transfer fit {task} --data {out}", markup=False)
+    OUT.print(f"wrote      {count} samples of {task} to {out}")
+    OUT.print(f"next       transfer fit {task} --data {shlex.quote(str(out))}")
 
 
 def write_samples(name: str, folder: Path, count: int, seed: int) -> None:

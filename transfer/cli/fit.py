@@ -135,11 +135,11 @@ def demo(
     if not folder.exists():
         with OUT.status("drawing samples"):
             write_samples(task, folder, count, seed=0)
-        OUT.print(f"samples    {count} drawn pictures in {folder}", markup=False)
+        OUT.print(f"samples    {count} drawn pictures in {folder}")
     weights = None if strategy == "scratch" else "starter"
     everyday = {"weights": weights, "strategy": strategy, "epochs": epochs, "seed": seed}
     _run(_request(task, folder, everyday, out=out, name=None))
-    OUT.print(f"took       {time.perf_counter() - began:.0f} s", markup=False)
+    OUT.print(f"took       {time.perf_counter() - began:.0f} s")
 
 
 def _request(task: str, data: Path, everyday: Mapping[str, Any], **rest: Any) -> "Request":
@@ -173,8 +173,7 @@ def _dry_run(request: "Request") -> None:
     recipe = plan.settled.recipe
     OUT.print(
         f"would      {recipe.strategy} {recipe.backbone} (weights: {recipe.weights}) at "
-        f"{recipe.size} px, as {plan.name!r}, into {request.out}; nothing was trained or written",
-        markup=False,
+        f"{recipe.size} px, as {plan.name!r}, into {request.out}; nothing was trained or written"
     )
 
 
@@ -182,34 +181,32 @@ def _print_recipe(settled: "Settled") -> None:
     """Print the recipe as TOML that `--recipe` reads."""
     meanings = settled.recipe.meanings()
     for name, value in settled.recipe.dotted().items():
-        OUT.print(f"# {meanings[name]}", style="dim", markup=False)
+        OUT.print(f"# {meanings[name]}", style="dim")
         shown = f"# {name} is unset" if value is None else f"{name} = {json.dumps(value)}"
-        OUT.print(f"{shown}  # {settled.origins[name]}\n", markup=False)
-    OUT.print("# next: transfer fit TASK --data FOLDER --set KEY=VALUE", markup=False)
-    OUT.print("#       kept in a file, all of this is what --recipe reads", markup=False)
+        OUT.print(f"{shown}  # {settled.origins[name]}\n")
+    OUT.print("# next: transfer fit TASK --data FOLDER --set KEY=VALUE")
+    OUT.print("#       kept in a file, all of this is what --recipe reads")
 
 
 def _print_result(result: "RunResult", request: "Request") -> None:
     for split, scores in (("val", result.val), ("test", result.test)):
         if scores:
-            OUT.print(f"{split:<10} {_scores_line(scores)}", markup=False)
+            OUT.print(f"{split:<10} {_scores_line(scores)}")
     kept = "the probe" if result.epoch == 0 else f"epoch {result.epoch}"
     place = request.tracking_uri or request.out
-    OUT.print(
-        f"run        {result.name} ({result.run_id}) in {place}, weights of {kept}", markup=False
-    )
+    OUT.print(f"run        {result.name} ({result.run_id}) in {place}, weights of {kept}")
     name, store = shlex.quote(result.name), _store_options(request, "--store")
     again = f"transfer fit {request.task} --data"
     out = _store_options(request, "--out")
     if result.status != "FINISHED":
         data = shlex.quote(str(request.data))
-        ERR.print(f"{result.status.lower():<10} {result.ended}", markup=False)
-        ERR.print("           the test rows were not looked at. To go on from here:", markup=False)
-        ERR.print(f"           {again} {data} --weights {name}{out}", markup=False)
+        ERR.print(f"{result.status.lower():<10} {result.ended}")
+        ERR.print("           the test rows were not looked at. To go on from here:")
+        ERR.print(f"           {again} {data} --weights {name}{out}")
         return
-    OUT.print(f"next       transfer ui{store}   transfer runs{store}", markup=False)
-    OUT.print(f"           transfer predict {name} PICTURE{store}", markup=False)
-    OUT.print(f"           {again} YOUR/FOLDER{out}", markup=False)
+    OUT.print(f"next       transfer ui{store}   transfer runs{store}")
+    OUT.print(f"           transfer predict {name} PICTURE{store}")
+    OUT.print(f"           {again} YOUR/FOLDER{out}")
 
 
 def _scores_line(scores: Mapping[str, float]) -> str:

@@ -38,13 +38,13 @@ def runs(
     with OUT.status("reading the store"):
         table = list_runs(open_store(store_folder, tracking_uri))
     for condition in where or []:
-        column, _, text = condition.partition("=")
+        column, equals, text = condition.partition("=")
         _check_column(column)
+        if not equals:
+            raise RecipeError(f"--filter {condition!r}: write --filter COLUMN=TEXT")
         table = table[table[column].astype(str).str.contains(text, regex=False)]
     if table.empty:
-        OUT.print(
-            "no runs     next: transfer demo, or transfer fit TASK --data FOLDER", markup=False
-        )
+        OUT.print("no runs     next: transfer demo, or transfer fit TASK --data FOLDER")
         return
     _print_runs(table.sort_values(sort, ascending=sort in {"name", "task", "backbone", "strategy"}))
 
@@ -61,9 +61,9 @@ def ui(
     with OUT.status("opening the store"):
         pages = user_interface(open_store(store_folder, tracking_uri), port=port)
     if not pages.command:
-        OUT.print(f"the tracking server shows its pages at {pages.address}", markup=False)
+        OUT.print(f"the tracking server shows its pages at {pages.address}")
         return
-    OUT.print(f"pages      {pages.address} in about ten seconds; Ctrl-C closes them", markup=False)
+    OUT.print(f"pages      {pages.address} in about ten seconds; Ctrl-C closes them")
     os.execve(pages.command[0], pages.command, {**os.environ, **pages.environment})  # noqa: S606
 
 
@@ -75,7 +75,7 @@ def sync(store_folder: StoreFolder = Path("mlruns"), tracking_uri: TrackingUri =
 
     opened = open_store(store_folder, tracking_uri)
     sent = send(opened, Terminal())
-    OUT.print(f"sent       {sent} run(s) to {opened.address}", markup=False)
+    OUT.print(f"sent       {sent} run(s) to {opened.address}")
 
 
 def _check_column(name: str) -> None:
@@ -103,7 +103,7 @@ def _print_runs(found: "pd.DataFrame") -> None:
         ["name", "val", "test", "images/s", "status", "task", "backbone", "strategy", "when", "id"],
         rows,
     )
-    OUT.print("\nnext       transfer ui   transfer predict NAME PICTURE", markup=False)
+    OUT.print("\nnext       transfer ui   transfer predict NAME PICTURE")
 
 
 def _score(run: Mapping[Hashable, Any], split: str) -> str:

@@ -1,5 +1,6 @@
 """`transfer predict` and `transfer evaluate`: an earlier run meets new files."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -40,11 +41,11 @@ def predict(
     if out is not None:
         _write(said, out)
         broken = int((said["error"] != "").sum())
-        OUT.print(f"wrote      {len(said):,} rows ({broken} unreadable) to {out}", markup=False)
+        OUT.print(f"wrote      {len(said):,} rows ({broken} unreadable) to {out}")
         return
     rows = [
         [
-            row["prediction"] or "",
+            "" if row["error"] else row["prediction"],
             "" if row["error"] else f"{row['probability']:.3f}",
             row["image"],
             row["error"],
@@ -85,11 +86,11 @@ def evaluate(
         ]
         for name, score in found.scores.items()
     ]
-    OUT.print(f"judged     {found.rows:,} rows of {data}", markup=False)
+    OUT.print(f"judged     {found.rows:,} rows of {data}")
     print_table(["score", "value", "95 % interval", "note"], rows)
     if out is not None:
         _write(found.table(), out)
-        OUT.print(f"wrote      {out}", markup=False)
+        OUT.print(f"wrote      {out}")
 
 
 def _check_format(out: Path | None) -> None:
@@ -111,5 +112,6 @@ def _write(table: "pd.DataFrame", out: Path) -> None:
             table.to_csv(part, index=False)
         part.replace(out)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # where its folder is none, either
+            part.unlink()
         raise OutputError(f"cannot write {str(out)!r}: {error.strerror or error}") from error

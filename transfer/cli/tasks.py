@@ -11,4 +11,4 @@ def tasks() -> None:
         for entry in installed_tasks()
     ]
     print_table(["task", "from", "version"], rows)
-    OUT.print("\nnext       transfer recipe TASK   transfer fit TASK --data FOLDER", markup=False)
+    OUT.print("\nnext       transfer recipe TASK   transfer fit TASK --data FOLDER")

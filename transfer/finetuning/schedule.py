@@ -1,5 +1,6 @@
 """Optimizer, layer-wise learning rates and the learning-rate curve."""
 
+import difflib
 import math
 
 import timm.optim
@@ -27,10 +28,10 @@ def build_optimizer(network: Network, lr: float, settings: TrainingSettings) -> 
             groups, opt=settings.optimizer, lr=lr, weight_decay=settings.weight_decay
         )
     except (ValueError, AssertionError) as error:
-        known = ", ".join(timm.optim.list_optimizers(filter="*adam*")[:4])
+        near = difflib.get_close_matches(settings.optimizer, timm.optim.list_optimizers())
         raise RecipeError(
             f"training.optimizer = {settings.optimizer!r}: timm has none of that name; "
-            f"among others it has sgd, {known}"
+            f"among others it has {', '.join(near or ('adamw', 'sgd'))}"
         ) from error
     return optimizer
 

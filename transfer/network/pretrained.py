@@ -2,6 +2,7 @@
 
 import pickle
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -104,8 +105,7 @@ def _from_scratch(settled: Settled) -> Settled:
         )
     if settled.given("backbone") or cached_file(recipe.backbone):
         return settled.with_values("scratch", weights="none")
-    alike = _best_here(settled).recipe
-    return settled.with_values("scratch", weights="none", backbone=alike.backbone, size=alike.size)
+    return _best_here(settled).with_values("scratch", weights="none")
 
 
 def _best_here(settled: Settled) -> Settled:
@@ -117,8 +117,10 @@ def _best_here(settled: Settled) -> Settled:
             f"no weights of {tagged(name)!r} on this machine; choose --weights hub (timm downloads "
             "them), --weights FILE.safetensors, or --weights none (random)"
         )
-    size = settled.recipe.size if settled.given("size") else _starter_card()["input_size_px"]
-    return settled.with_values("auto", backbone=starter, weights="starter", size=size)
+    settled = settled.with_values("auto", backbone=starter, weights="starter")
+    if settled.given("size"):
+        return settled
+    return settled.with_values("auto", size=_starter_card()["input_size_px"])
 
 
 def _owner(weights: str, find_model: FindModel) -> str | None:
@@ -172,22 +174,21 @@ def cached_file(name: str) -> Path | None:
     if stated.hf_hub_id:
         from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415  # only for this look
 
-        repository = stated.hf_hub_id
-        repository += tagged(name) if repository.endswith("/") else ""
         for file in ("model.safetensors", "pytorch_model.bin"):
-            place = try_to_load_from_cache(repository, file)
+            place = try_to_load_from_cache(stated.hf_hub_id, file)
             places += [Path(place)] if isinstance(place, str) else []
     return next((place for place in places if place.is_file()), None)
 
 
 def _from_hub(name: str) -> Weights:
-    from huggingface_hub.errors import (  # noqa: PLC0415  # only for a download
-        HTTPError,  # type: ignore[attr-defined]  # of the client that this version brings
-    )
+    # The error of the hub's own client, which it hands on without saying so; only for a download.
+    from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]  # noqa: PLC0415
 
     place = cached_file(name)
     overlay = {"file": str(place)} if place else None
     try:
+        if place is None:
+            _reach_hub(name)
         model = timm.create_model(
             name, pretrained=True, num_classes=0, pretrained_cfg_overlay=overlay
         )
@@ -205,6 +206,17 @@ def _from_hub(name: str) -> Weights:
     stated = model.pretrained_cfg
     normalization = Normalization(tuple(stated["mean"]), tuple(stated["std"]))
     return Weights(f"hub: {name}", model.state_dict(), normalization)
+
+
+def _reach_hub(name: str) -> None:
+    """Ask the hub once: where it is out of reach, timm's download goes on trying for a minute."""
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url  # noqa: PLC0415  # see above
+    from huggingface_hub.errors import EntryNotFoundError  # noqa: PLC0415  # see above
+
+    stated = timm.get_pretrained_cfg(name)
+    if stated is not None and stated.hf_hub_id:
+        with suppress(EntryNotFoundError):  # there are older files, which timm knows
+            get_hf_file_metadata(hf_hub_url(stated.hf_hub_id, "model.safetensors"))
 
 
 def _from_file(path: Path, source: str) -> Weights:

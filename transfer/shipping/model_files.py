@@ -9,7 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from transfer.errors import StoreError
+from transfer.errors import OutputError, StoreError
 from transfer.network.backbone import Network
 from transfer.samples.target import TargetKind
 
@@ -42,12 +42,22 @@ class ModelCard:
 
 
 def write_model(folder: Path, network: Network, card: ModelCard) -> None:
-    """Write `network` and its card into `folder`, which is made."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write `network` and its card into `folder`, which is made.
+
+    Raises:
+        OutputError: the folder cannot be written to.
+    """
     state = {name: tensor.contiguous().cpu() for name, tensor in network.state_dict().items()}
-    save_file(state, folder / _WEIGHTS)
     about = {"format": FORMAT, **asdict(card)}
-    (folder / _ABOUT).write_text(json.dumps(about, indent=1), encoding="utf-8")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file(state, folder / _WEIGHTS)
+        (folder / _ABOUT).write_text(json.dumps(about, indent=1), encoding="utf-8")
+    except (OSError, SafetensorError) as error:
+        raise OutputError(
+            f"the model cannot be written to {str(folder)!r}: {error}; free some space there, or "
+            "choose another place for temporary files with the variable TMPDIR"
+        ) from error
 
 
 def read_card(folder: Path) -> ModelCard:

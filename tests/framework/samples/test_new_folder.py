@@ -17,20 +17,21 @@ def test_what_is_written_appears_at_once(tmp_path: Path) -> None:
     assert [path.name for path in target.parent.iterdir()] == ["set"]
 
 
-def test_a_failure_leaves_no_trace(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError), new_folder(tmp_path / "set") as unfinished:
+def _write_and_fail(folder: Path, error: Exception) -> None:
+    with new_folder(folder) as unfinished:
         (unfinished / "a.txt").write_text("a")
-        raise ZeroDivisionError
+        raise error
+
+
+def test_a_failure_leaves_no_trace(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError):
+        _write_and_fail(tmp_path / "set", ZeroDivisionError())
     assert not list(tmp_path.iterdir())
 
 
 def test_a_full_disk_is_said_and_leaves_no_trace(tmp_path: Path) -> None:
-    with (
-        pytest.raises(OutputError, match="No space left"),
-        new_folder(tmp_path / "set") as unfinished,
-    ):
-        (unfinished / "a.txt").write_text("a")
-        raise OSError(28, "No space left on device")
+    with pytest.raises(OutputError, match="No space left"):
+        _write_and_fail(tmp_path / "set", OSError(28, "No space left on device"))
     assert not list(tmp_path.iterdir())
 
 

@@ -1,0 +1,227 @@
+"""How near a real epoch comes to the bare training step on this machine.
+
+    python benchmarks/training_step.py                                  # all of it, some minutes
+    python benchmarks/training_step.py --models resnet18-64 --steps 6 --repeats 1
+
+The limit is the training step on random tensors: network, optimizer, precision and memory format
+as the product chooses them here, and nothing to read. Beside it, in the same process and by turns,
+because machines drift: epochs from JPEG files through the product's own reader, views and loop,
+the first with nothing decoded yet, the second with pixels in memory; and the step that most people
+start from, fp32 with channels first.
+"""
+
+import argparse
+import itertools
+import platform
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import nn
+
+from tasks.satellite_vegetation.task import TASK
+from transfer.cli.console import Terminal
+from transfer.finetuning.devices import Compute, choose_compute, loader_workers
+from transfer.finetuning.finetuner import EpochLog, Training, finetune
+from transfer.finetuning.schedule import build_optimizer
+from transfer.finetuning.stopping import Best, Validation
+from transfer.network.backbone import build_network
+from transfer.network.freezing import BatchStatistics, train_all
+from transfer.network.objective import OBJECTIVES
+from transfer.pixels.batches import Batches
+from transfer.pixels.cache import Pictures, memory_for_pixels
+from transfer.pixels.views import TrainingViews
+from transfer.recipe import Recipe
+from transfer.samples.manifest import Row
+from transfer.samples.target import TargetKind
+
+CLASSES = 10
+LOSS = OBJECTIVES[TargetKind.SINGLE_LABEL].loss
+
+
+@dataclass(frozen=True)
+class Case:
+    """A network at a size in px, and the files it reads: (height, width) in px."""
+
+    backbone: str
+    size: int
+    batch_size: int
+    picture: tuple[int, int]
+
+    def recipe(self) -> Recipe:
+        """Return the settings of a run of two epochs; all else is the task's."""
+        own = {"backbone": self.backbone, "size": self.size, "batch_size": self.batch_size}
+        return TASK.defaults().model_copy(update={**own, "epochs": 2})
+
+
+CASES = {
+    "resnet18-224": Case("resnet18", 224, 32, (375, 500)),
+    "resnet50-224": Case("resnet50", 224, 32, (375, 500)),
+    "resnet18-64": Case("resnet18", 64, 64, (64, 64)),
+}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Images per second of the limit, and shares of it; one value for each repeat."""
+
+    limit: list[float] = field(default_factory=list)
+    first: list[float] = field(default_factory=list)
+    cached: list[float] = field(default_factory=list)
+    fp32: list[float] = field(default_factory=list)
+
+
+class BareStep:
+    """The training step of a network on one batch of random pixels, over and over."""
+
+    def __init__(
+        self, case: Case, compute: Compute, memory_format: torch.memory_format = torch.channels_last
+    ) -> None:
+        recipe = case.recipe()
+        self._settings, self._compute = recipe.training, compute
+        self._network = build_network(case.backbone, CLASSES).to(
+            device=compute.device, memory_format=memory_format
+        )
+        train_all(self._network, BatchStatistics.UPDATED)
+        self._optimizer = build_optimizer(self._network, recipe.peak_lr, recipe.training)
+        shape = (case.batch_size, 3, case.size, case.size)
+        pixels = torch.randint(0, 256, shape, dtype=torch.uint8)
+        self._pixels = compute.move(pixels.contiguous(memory_format=memory_format))
+        self._targets = compute.move(torch.arange(case.batch_size) % CLASSES)
+        self.speed(2)  # the first steps prepare kernels and memory
+
+    def speed(self, steps: int) -> float:
+        """Return the images per second of `steps` steps."""
+        began = time.perf_counter()
+        for _ in range(steps):
+            loss = self._step()
+        float(loss)  # a GPU has to finish first
+        return steps * len(self._pixels) / (time.perf_counter() - began)
+
+    def _step(self) -> torch.Tensor:
+        with self._compute.autocast():
+            logits = self._network(self._pixels)
+        loss = LOSS(logits.float(), self._targets, self._settings.label_smoothing)
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self._network.parameters(), self._settings.clip_norm)
+        self._optimizer.step()
+        return loss.detach()
+
+
+def measure(case: Case, files: Sequence[Path], compute: Compute, measured: Measured) -> None:
+    """Add one repeat to `measured`: limit, first epoch, limit, cached epoch, limit, fp32."""
+    steps = len(files) // case.batch_size
+    bare = BareStep(case, compute)
+    limits, epochs = [bare.speed(steps)], []
+
+    def hear(log: EpochLog) -> None:
+        epochs.append(log.rows_per_second)
+        limits.append(bare.speed(steps))
+
+    run_epochs(case, files, compute, hear)
+    as_usual = BareStep(case, replace(compute, precision="fp32"), torch.contiguous_format)
+    measured.limit.append(statistics.mean(limits))
+    measured.first.append(epochs[0] / statistics.mean(limits[:2]))
+    measured.cached.append(epochs[1] / statistics.mean(limits[1:]))
+    measured.fp32.append(as_usual.speed(max(2, steps // 3)) / limits[-1])
+
+
+def run_epochs(
+    case: Case, files: Sequence[Path], compute: Compute, on_epoch: Callable[[EpochLog], None]
+) -> None:
+    """Train a new network on `files` as `transfer fit` does, without a look at val."""
+    recipe = case.recipe()
+    numbers = np.arange(len(files))
+    pictures = Pictures(
+        [Row(path) for path in files],
+        lambda row: TASK.read_image(row, recipe.task),
+        size=case.size,
+        framing=recipe.framing,
+        memory_bytes=memory_for_pixels(recipe.machine.cache_gb),
+    )
+    batches = Batches(
+        pictures,
+        numbers % CLASSES,
+        TrainingViews(TASK.augment(case.size, recipe.task), recipe.seed),
+        batch_size=case.batch_size,
+        workers=loader_workers(recipe.machine, compute),
+        threads=compute.threads,
+    )
+    training = Training(
+        batches=lambda epoch: batches.training(numbers, epoch),
+        rows=len(files),
+        steps=batches.steps(len(files)),
+        loss=LOSS,
+        validate=lambda _: Validation(np.empty((0, CLASSES), np.float32), {"none": 0.0}),
+        on_epoch=on_epoch,
+    )
+    network = build_network(case.backbone, CLASSES).to(compute.device)
+    finetune(network, training, recipe, compute, Best("none", 0), Terminal())
+
+
+def draw_files(folder: Path, case: Case, steps: int) -> list[Path]:
+    """Write the JPEGs of an epoch of `steps`; their detail is spread as in photographs."""
+    folder.mkdir()
+    files = [folder / f"{number}.jpg" for number in range(steps * case.batch_size)]
+    for number, path in enumerate(files):
+        rng = np.random.default_rng(number)
+        picture = np.full((*case.picture, 3), 128, np.float32)
+        for octave in range(1, 9):
+            coarse = rng.normal(0, 100 / 1.2**octave, (2**octave + 1, 2**octave + 1, 3))
+            picture += cv2.resize(coarse.astype(np.float32), case.picture[::-1])
+        pixels = np.clip(picture, 0, 255).astype(np.uint8)
+        path.write_bytes(cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes())
+    return files
+
+
+def table(measured: dict[str, Measured]) -> str:
+    """Return a Markdown table of medians, the range of the repeats in brackets."""
+    head = "model, px", "limit, images/s", "first epoch", "cached epoch", "fp32 channels-first"
+    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    for name, speeds in measured.items():
+        shares = (speeds.first, speeds.cached, speeds.fp32)
+        cells = [_cell(speeds.limit, 0), *(_cell(values, 3) for values in shares)]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _cell(values: Sequence[float], digits: int) -> str:
+    middle = f"{statistics.median(values):.{digits}f}"
+    if len(values) == 1:
+        return middle
+    return f"{middle} ({min(values):.{digits}f}-{max(values):.{digits}f})"
+
+
+def main() -> None:
+    """Measure the chosen cases and print the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--models", nargs="+", choices=CASES, default=list(CASES), metavar="MODEL")
+    parser.add_argument("--steps", type=int, default=16, help="batches of an epoch")
+    parser.add_argument("--repeats", type=int, default=3, help="of the whole sequence")
+    asked = parser.parse_args()
+
+    compute = choose_compute(TASK.defaults().machine)
+    print(f"torch {torch.__version__}, Python {platform.python_version()}, {compute.describe()}\n")
+    measured = {name: Measured() for name in asked.models}
+    with tempfile.TemporaryDirectory() as folder:
+        files = {
+            name: draw_files(Path(folder, name), CASES[name], asked.steps) for name in asked.models
+        }
+        for repeat, name in itertools.product(range(asked.repeats), asked.models):
+            print(f"{name}, repeat {repeat + 1} of {asked.repeats}", file=sys.stderr)
+            measure(CASES[name], files[name], compute, measured[name])
+    print(table(measured))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+"""What is loaded when: a name, a list or a help text waits for no torch."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+
+import pytest
+
+import transfer
+from transfer.plugin.discovery import installed_tasks
+
+HEAVY = {
+    "albumentations", "cv2", "matplotlib", "mlflow", "pandas", "sklearn", "timm", "torch",
+}  # fmt: skip
+_COMMAND = """
+import sys
+sys.argv = ["transfer", *{arguments!r}]
+from transfer.cli.app import main
+try:
+    main()
+except SystemExit as ended:
+    assert not ended.code, ended.code
+"""
+
+
+def loaded_by(code: str) -> set[str]:
+    """Return the heavy packages that a fresh process has loaded after `code`."""
+    tell = "\nimport sys\nprint()\nprint(*{name.partition('.')[0] for name in sys.modules})"
+    done = subprocess.run(
+        [sys.executable, "-c", code + tell], capture_output=True, text=True, check=True
+    )
+    return HEAVY & set(done.stdout.splitlines()[-1].split())
+
+
+def test_the_package_alone_loads_nothing_heavy() -> None:
+    assert not loaded_by("import transfer")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["fit", "--help"], ["tasks"]], ids=" ".join)
+def test_looking_around_loads_nothing_heavy(arguments: Sequence[str]) -> None:
+    assert not loaded_by(_COMMAND.format(arguments=list(arguments)))
+
+
+def test_a_task_loads_no_torch() -> None:
+    names = [entry.name for entry in installed_tasks()]
+    code = f"import transfer\nfor name in {names}: transfer.load_task(name)"
+    assert not loaded_by(code) & {"torch", "mlflow", "albumentations", "timm"}
+
+
+def test_public_names_are_sorted_and_each_is_there() -> None:
+    assert transfer.__all__ == sorted(transfer.__all__)
+    assert dir(transfer) == transfer.__all__
+    assert all(getattr(transfer, name) is not None for name in transfer.__all__)
+
+
+def test_a_name_that_is_not_public_is_refused() -> None:
+    with pytest.raises(AttributeError, match="'transfer' has no attribute 'fitt'"):
+        transfer.fitt  # noqa: B018  # asking is what is tested

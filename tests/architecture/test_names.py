@@ -1,0 +1,35 @@
+"""One name, one spelling: folder, entry point, Task.name and test folder of every task."""
+
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import pytest
+
+from transfer import load_task
+
+ROOT = Path(__file__).parents[2]
+TASKS = sorted(page.parent.name for page in ROOT.glob("tasks/*/task.py"))
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_task_has_one_name(name: str) -> None:
+    assert load_task(name).name == name
+    assert [entry.value for entry in entry_points(group="transfer.tasks", name=name)] == [
+        f"tasks.{name}.task:TASK"
+    ]
+
+
+def test_every_folder_is_a_task_with_an_entry_point_and_tests() -> None:
+    folders = [page.parent.name for page in ROOT.glob("tasks/*/__init__.py")]
+    tested = [folder.name for folder in ROOT.glob("tests/domains/*") if any(folder.glob("test_*"))]
+    entries = entry_points(group="transfer.tasks")
+    ours = [entry.name for entry in entries if entry.value.startswith("tasks.")]
+    assert sorted(folders) == sorted(tested) == sorted(ours) == TASKS
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_task_says_what_it_is_for_and_where_its_data_come_from(name: str) -> None:
+    task = load_task(name)
+    assert task.summary
+    assert "\n" not in task.summary
+    assert task.sources

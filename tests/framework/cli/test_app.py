@@ -1,0 +1,104 @@
+"""The table of commands, and how each kind of ending looks from outside."""
+
+import sys
+from collections.abc import Callable
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from transfer.cli import app
+from transfer.errors import RecipeError
+
+Command = Callable[..., Any]
+
+
+@pytest.fixture
+def raising(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], None]:
+    """Make `transfer tasks` raise."""
+
+    def make(error: BaseException) -> None:
+        def fail() -> None:
+            raise error
+
+        monkeypatch.setattr("transfer.cli.tasks.installed_tasks", fail)
+
+    return make
+
+
+def test_help_lists_every_command(command_line: Command) -> None:
+    typed = command_line("--help")
+    assert typed.code == 0
+    commands = "demo fit recipe tasks samples runs ui store predict evaluate"
+    assert [name for name in commands.split() if name not in typed.out] == []
+
+
+@pytest.mark.parametrize("command", ["fit", "predict", "evaluate", "samples", "recipe"])
+def test_a_command_without_its_arguments_says_what_is_missing(
+    command_line: Command, command: str
+) -> None:
+    typed = command_line(command)
+    assert typed.code == 2
+    assert "Missing" in typed.err
+
+
+def test_a_mistake_is_one_message_and_exit_code_2(
+    command_line: Command, raising: Callable[[BaseException], None]
+) -> None:
+    raising(RecipeError("size = 3: [too] small :cat:\n  take 32"))
+    typed = command_line("tasks")
+    assert typed == (2, "", "error      size = 3: [too] small :cat:\n  take 32\n")
+
+
+def test_ctrl_c_is_said_and_exit_code_130(
+    command_line: Command, raising: Callable[[BaseException], None]
+) -> None:
+    raising(KeyboardInterrupt())
+    typed = command_line("tasks")
+    assert typed == (130, "", "stopped    nothing was kept of what was under way\n")
+
+
+def test_a_bug_keeps_its_traceback(
+    command_line: Command, raising: Callable[[BaseException], None]
+) -> None:
+    raising(ZeroDivisionError("ours"))
+    with pytest.raises(ZeroDivisionError, match="ours"):
+        command_line("tasks")
+
+
+@pytest.fixture
+def _installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Install a package with the commands `map`, which works, and `broken`, whose module is gone.
+
+    They are listed until the end of the test.
+    """
+    module = "import sys\ndef main(arguments):\n    print(*arguments, sep='|')\n"
+    (tmp_path / "foreign_commands.py").write_text(module)
+    monkeypatch.syspath_prepend(tmp_path)
+    entries = [
+        EntryPoint("map", "foreign_commands:main", app.GROUP),
+        EntryPoint("broken", "no_such_module:main", app.GROUP),
+    ]
+    monkeypatch.setattr(app, "entry_points", lambda group: entries * (group == app.GROUP))
+    monkeypatch.setattr(app.app, "registered_commands", [*app.app.registered_commands])
+
+
+@pytest.mark.usefixtures("_installed")
+def test_a_command_of_another_package_is_listed_without_being_imported(
+    command_line: Command,
+) -> None:
+    typed = command_line("--help")
+    assert typed.code == 0
+    assert "From the package foreign_commands:main." in typed.out
+    assert "Of installed tasks" in typed.out
+    assert "foreign_commands" not in sys.modules
+
+
+@pytest.mark.usefixtures("_installed")
+def test_a_command_of_another_package_gets_its_own_arguments(
+    command_line: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "foreign_commands", raising=False)
+    typed = command_line("map", "a file", "--size", "3", "--help")
+    assert typed == (0, "a file|--size|3|--help\n", "")

@@ -1,0 +1,204 @@
+import copy
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+from torch import Tensor
+
+from transfer.errors import TrainingError
+from transfer.finetuning.adaptation import adapt_statistics
+from transfer.finetuning.devices import Compute
+from transfer.finetuning.finetuner import Ending, EpochLog
+from transfer.finetuning.strategies import Learned, Lesson, learn
+from transfer.network.backbone import Network
+from transfer.network.objective import OBJECTIVES
+from transfer.pixels.batches import Batch, Batches
+from transfer.pixels.views import epoch_order
+from transfer.progress import Silent
+from transfer.recipe import ProbeSettings, Recipe, Strategy
+from transfer.samples.target import TargetKind
+from transfer.scoring.predict import predict_rows
+
+TRAIN, VAL = np.arange(36), np.arange(36, 48)
+L2 = 0.03
+RECIPE = Recipe(epochs=2, seed=4, probe=ProbeSettings(l2=(L2,), iterations=500))
+Build = Callable[..., Network]
+
+
+@pytest.fixture
+def lesson(batches: Batches, targets: np.ndarray, compute: Compute) -> Lesson:
+    objective = OBJECTIVES[TargetKind.SINGLE_LABEL]
+
+    def predict(network: Network, numbers: np.ndarray) -> np.ndarray:
+        pixels = batches.plain(numbers)
+        return predict_rows(network, pixels, objective.probabilities, compute.device)
+
+    def score(probabilities: np.ndarray) -> dict[str, float]:
+        right = probabilities[np.arange(len(VAL)), targets[VAL]]
+        return {"log_likelihood": float(np.log(right).mean())}
+
+    return Lesson(batches, TRAIN, VAL, targets, objective, predict, score, "log_likelihood")
+
+
+def teach(
+    network: Network,
+    lesson: Lesson,
+    compute: Compute,
+    strategy: Strategy,
+    on_epoch: Callable[[EpochLog], None] = lambda _: None,
+    **changes: object,
+) -> Learned:
+    recipe = RECIPE.model_copy(update={"strategy": strategy, **changes})
+    return learn(network, lesson, recipe, compute, Silent(), on_epoch)
+
+
+def all_pixels(batches: Batches, numbers: np.ndarray) -> Tensor:
+    return torch.cat([batch.pixels for batch in batches.plain(numbers)])
+
+
+def test_lp_ft_starts_from_logits_equal_to_the_probe_s(
+    build: Build, lesson: Lesson, compute: Compute, targets: np.ndarray
+) -> None:
+    # The probe, another way: adapted statistics, features, scikit-learn.
+    probed = build()
+    rows = epoch_order(TRAIN, RECIPE.seed, 0)
+    adapt_statistics(probed, lesson.batches.plain(rows), compute)
+    with torch.inference_mode():
+        features = {
+            split: probed.embed(all_pixels(lesson.batches, numbers)).double().numpy()
+            for split, numbers in (("train", TRAIN), ("val", VAL))
+        }
+    scaler = StandardScaler().fit(features["train"])
+    model = LogisticRegression(C=1 / (L2 * len(TRAIN)), tol=1e-10, max_iter=10_000)
+    model.fit(scaler.transform(features["train"]), targets[TRAIN])
+    expected = model.decision_function(scaler.transform(features["val"]))
+
+    network, at_the_start = build(), []
+
+    class Watched:
+        """The batches, with a look at the network as training asks for the first of them."""
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(lesson.batches, name)
+
+        def training(self, numbers: np.ndarray, epoch: int) -> object:
+            if epoch == 1:
+                at_the_start.append(copy.deepcopy(network).eval())
+            return lesson.batches.training(numbers, epoch)
+
+    learned = teach(network, replace(lesson, batches=Watched()), compute, Strategy.LP_FT)
+
+    (start,) = at_the_start
+    with torch.inference_mode():
+        logits = start(all_pixels(lesson.batches, VAL))
+        by_hand = torch.from_numpy(features["val"]).float() @ start.head.weight.T + start.head.bias
+    assert torch.allclose(logits, by_hand, atol=1e-4)
+    centred = logits.numpy() - logits.numpy().mean(axis=1, keepdims=True)
+    assert np.abs(centred - (expected - expected.mean(axis=1, keepdims=True))).max() < 1e-2
+    assert np.abs(expected).max() > 0.5
+    assert learned.ended.ending is Ending.COMPLETED
+
+
+def test_a_probe_moves_nothing_but_the_head(build: Build, lesson: Lesson, compute: Compute) -> None:
+    network, logs = build(), []
+    before = copy.deepcopy(network.state_dict())
+    learned = teach(network, lesson, compute, Strategy.PROBE, logs.append)
+    after = network.state_dict()
+    moved = {
+        name
+        for name, tensor in before.items()
+        if tensor.numpy().tobytes() != after[name].numpy().tobytes()
+    }
+    assert moved == {"head.weight", "head.bias"}
+    assert [log.epoch for log in logs] == [0]
+    assert (learned.epoch, learned.ended.ending) == (0, Ending.COMPLETED)
+    assert logs[0].scores == learned.val.scores
+
+
+def test_a_probe_s_own_probabilities_are_the_scoring_path_s(
+    build: Build, lesson: Lesson, compute: Compute
+) -> None:
+    network = build()
+    learned = teach(network, lesson, compute, Strategy.PROBE)
+    assert np.allclose(learned.val.probabilities, lesson.predict(network, VAL), atol=1e-5)
+
+
+def test_the_probe_is_a_candidate_for_the_best_weights(
+    build: Build, lesson: Lesson, compute: Compute
+) -> None:
+    network, logs, at_zero = build(), [], []
+
+    def hear(log: EpochLog) -> None:
+        logs.append(log)
+        if log.epoch == 0:
+            at_zero.append(copy.deepcopy(network.state_dict()))
+
+    learned = teach(network, lesson, compute, Strategy.LP_FT, hear, lr=1e3)  # training only harms
+    assert [log.improved for log in logs] == [True, *[False] * (len(logs) - 1)]
+    assert learned.epoch == 0
+    assert all(torch.equal(t, at_zero[0][name]) for name, t in network.state_dict().items())
+
+
+def test_a_training_that_breaks_down_leaves_the_probe(
+    build: Build, lesson: Lesson, compute: Compute
+) -> None:
+    broken = replace(lesson.objective, loss=lambda logits, *_: logits.sum() * float("inf"))
+    learned = teach(build(), replace(lesson, objective=broken), compute, Strategy.LP_FT)
+    assert learned.epoch == 0
+    assert learned.ended.ending is Ending.DIVERGED
+    assert "epoch 1, step 1" in learned.ended.where
+
+
+@pytest.mark.parametrize(
+    ("strategy", "epochs"),
+    [
+        (Strategy.PROBE, [0]),
+        (Strategy.LP_FT, [0, 1, 2]),
+        (Strategy.FINETUNE, [1, 2]),
+        (Strategy.SCRATCH, [1, 2]),
+    ],
+)
+def test_each_strategy_has_its_stages_and_ends_with_the_best_weights(
+    build: Build, lesson: Lesson, compute: Compute, strategy: Strategy, epochs: list[int]
+) -> None:
+    network, logs = build(), []
+    learned = teach(network, lesson, compute, strategy, logs.append)
+    assert [log.epoch for log in logs] == epochs
+    best = max(logs, key=lambda log: log.scores["log_likelihood"])
+    assert learned.epoch == best.epoch
+    assert learned.val.scores == best.scores
+    assert np.allclose(lesson.predict(network, VAL), learned.val.probabilities, atol=1e-5)
+
+
+def test_one_seed_gives_one_result(build: Build, lesson: Lesson, compute: Compute) -> None:
+    first, again = (teach(build(), lesson, compute, Strategy.LP_FT, lr=1e-2).val for _ in range(2))
+    assert np.array_equal(first.probabilities, again.probabilities)
+    assert first.scores == again.scores
+
+
+def test_features_that_are_no_numbers_are_refused(
+    build: Build, lesson: Lesson, compute: Compute
+) -> None:
+    network = build()
+    with torch.no_grad():
+        network.backbone.get_parameter("layer4.0.conv1.weight").fill_(float("nan"))
+    with pytest.raises(TrainingError, match="its weights are broken"):
+        teach(network, lesson, compute, Strategy.PROBE)
+
+
+def test_every_picture_is_read_plain_once_for_a_probe(
+    build: Build, lesson: Lesson, compute: Compute
+) -> None:
+    asked: list[int] = []
+
+    class Counted:
+        def plain(self, numbers: np.ndarray) -> list[Batch]:
+            asked.extend(numbers.tolist())
+            return list(lesson.batches.plain(numbers))
+
+    teach(build(), replace(lesson, batches=Counted()), compute, Strategy.PROBE)
+    assert sorted(asked) == [*TRAIN.tolist(), *VAL.tolist()]

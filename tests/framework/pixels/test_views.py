@@ -1,0 +1,108 @@
+import itertools
+import random
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tasks.labelled_images.task import TASK
+from transfer.pixels.views import TrainingViews, epoch_order, even_batches
+from transfer.samples.manifest import Row
+
+ROW = Row(Path("a.png"), label="cat")
+
+
+class Draws:
+    """An augmentation that gives what it drew from both of its random states."""
+
+    def set_random_state(
+        self, random_generator: np.random.Generator, py_random: random.Random
+    ) -> None:
+        self._numpy, self._python = random_generator, py_random
+
+    def __call__(self, *, image: np.ndarray, row: Row) -> Mapping[str, Any]:
+        self.row = row
+        return {"image": np.array([self._numpy.random(), self._python.random()])}
+
+
+def noise(size: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (size, size, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("moved", ["seed", "epoch", "row"])
+def test_two_flips_are_independent_over_two_thousand_draws(moved: str) -> None:
+    import albumentations as A  # noqa: PLC0415  # two seconds that only this test needs
+
+    corners = np.arange(4, dtype=np.uint8).reshape(2, 2, 1)
+    pipeline = A.Compose([A.HorizontalFlip(p=0.5), A.VerticalFlip(p=0.5)])
+    counts = np.zeros((2, 2), dtype=int)
+    for number in range(2000):
+        at = {"seed": 5, "epoch": 5, "row": 5} | {moved: number}
+        view = TrainingViews(pipeline, at["seed"])(corners, ROW, at["epoch"], at["row"])
+        counts[divmod(int(view[0, 0, 0]), 2)] += 1  # the corner that came to the top left
+    # 500 of each expected; five standard deviations of a count are 97
+    assert (np.abs(counts - 500) < 97).all(), counts
+
+
+def test_a_view_depends_on_seed_epoch_and_row_alone() -> None:
+    triples = list(itertools.product(range(3), repeat=3))
+
+    def draw(seed: int, epoch: int, number: int) -> tuple[float, ...]:
+        view = TrainingViews(Draws(), seed)(noise(2), ROW, epoch, number)
+        return tuple(view.tolist())
+
+    forward = [draw(*triple) for triple in triples]
+    backward = [draw(*triple) for triple in reversed(triples)]
+    assert forward == backward[::-1]
+    assert len(set(forward)) == len(triples)
+
+
+def test_what_was_drawn_before_does_not_matter() -> None:
+    views = TrainingViews(Draws(), seed=0)
+    first = views(noise(2), ROW, 1, 7)
+    views(noise(2), ROW, 1, 8)
+    assert np.array_equal(views(noise(2), ROW, 1, 7), first)
+
+
+def test_a_transform_may_ask_for_the_row() -> None:
+    draws = Draws()
+    TrainingViews(draws, seed=0)(noise(2), ROW, 1, 0)
+    assert draws.row is ROW
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_a_task_s_views_leave_the_pixels_they_are_given_alone(dtype: type) -> None:
+    pixels = noise(16) if dtype is np.uint8 else (noise(16) / 255).astype(np.float32)
+    before = pixels.copy()
+    views = TrainingViews(TASK.augment(16, TASK.settings), seed=0)
+    made = [views(pixels, ROW, 1, number) for number in range(20)]
+    assert np.array_equal(pixels, before)
+    assert {view.shape for view in made} == {(16, 16, 3)}
+    assert {view.dtype for view in made} == {np.dtype(dtype)}
+    assert not any(np.array_equal(view, before) for view in made)
+
+
+def test_an_epoch_goes_through_every_row_in_an_order_of_its_own() -> None:
+    numbers = np.arange(100, 160)
+    orders = {
+        (seed, epoch): tuple(epoch_order(numbers, seed, epoch).tolist())
+        for seed in range(3)
+        for epoch in range(3)
+    }
+    assert all(sorted(order) == numbers.tolist() for order in orders.values())
+    assert len(set(orders.values())) == 9
+    assert tuple(epoch_order(numbers, 1, 2).tolist()) == orders[1, 2]
+
+
+@pytest.mark.parametrize("rows", [0, 1, 2, 7, 32, 33, 64, 65, 100])
+@pytest.mark.parametrize("batch_size", [1, 2, 32, 1000])
+def test_even_batches_drop_no_row_and_differ_by_one_at_most(rows: int, batch_size: int) -> None:
+    numbers = np.arange(rows) * 3
+    batches = even_batches(numbers, batch_size)
+    sizes = [len(batch) for batch in batches]
+    assert [number for batch in batches for number in batch.tolist()] == numbers.tolist()
+    assert len(batches) == sum(1 for _ in range(0, rows, batch_size))
+    assert max(sizes, default=0) <= batch_size
+    assert max(sizes, default=0) - min(sizes, default=0) <= 1

@@ -1,0 +1,57 @@
+"""A network that was never trained, with all that a run would have written beside it."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+import torch
+
+from transfer.network.backbone import Network, Normalization, build_network
+from transfer.plugin.discovery import load_task
+from transfer.shipping.model_files import ModelCard, write_model
+
+CLASSES = ("cat", "dog", "newt")
+UNEVEN = Normalization((0.4, 0.5, 0.6), (0.2, 0.3, 0.4))
+
+
+@pytest.fixture
+def network() -> Network:
+    """It answers differently to different pictures."""
+    torch.manual_seed(0)
+    network = build_network("test_resnet", len(CLASSES), UNEVEN).eval()
+    torch.nn.init.normal_(network.head.weight, std=0.5)
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.uniform_(module.running_mean, -0.5, 0.5)
+            torch.nn.init.uniform_(module.running_var, 0.5, 2.0)
+    return network
+
+
+@pytest.fixture
+def make_card() -> Callable[..., ModelCard]:
+    """Describe the network as a run of `labelled_images` at 32 px does, unless told otherwise."""
+
+    def make(**changes: object) -> ModelCard:
+        recipe = load_task("labelled_images").defaults()
+        recipe = recipe.model_copy(update={"backbone": "test_resnet", "size": 32})
+        about: Mapping[str, object] = {
+            "task": "labelled_images",
+            "target": "single_label",
+            "classes": CLASSES,
+            "backbone": "test_resnet",
+            "mean": UNEVEN.mean,
+            "std": UNEVEN.std,
+            "own_reader": False,
+            "recipe": recipe.model_dump(mode="json"),
+        }
+        return ModelCard(**{**about, **changes})
+
+    return make
+
+
+@pytest.fixture
+def folder(tmp_path: Path, network: Network, make_card: Callable[..., ModelCard]) -> Path:
+    """The model on disk."""
+    place = tmp_path / "model"
+    write_model(place, network, make_card())
+    return place

@@ -1,0 +1,280 @@
+"""One run, top to bottom, on a handful of pictures and a tiny network."""
+
+import io
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors import SafetensorError
+from torch import Tensor
+
+from transfer.errors import OutputError, RecipeError, TrainingError
+from transfer.experiment import RunResult, run
+from transfer.images.pictures import Pixels
+from transfer.network.backbone import build_network
+from transfer.network.objective import OBJECTIVES
+from transfer.network.pretrained import Weights
+from transfer.plan import Plan, make_plan
+from transfer.plugin.task import Task
+from transfer.progress import Silent
+from transfer.recipe import Layer
+from transfer.samples.layouts.detect import read_layout
+from transfer.samples.target import TargetKind
+from transfer.shipping.predictor import Predictor
+
+pytestmark = pytest.mark.usefixtures("own_caches")
+
+
+class Noise:
+    """An Augmentation that adds noise, so that views differ from the plain picture."""
+
+    def set_random_state(
+        self,
+        random_generator: np.random.Generator,
+        py_random: random.Random,  # noqa: ARG002
+    ) -> None:
+        self._random = random_generator
+
+    def __call__(self, *, image: Pixels, row: object) -> Mapping[str, Pixels]:  # noqa: ARG002
+        return {"image": image // 2 + self._random.integers(0, 99, image.shape, dtype=np.uint8)}
+
+
+TASK = Task(
+    name="demo",
+    summary="pictures",
+    read_manifest=lambda data, _: read_layout(data),
+    augment=lambda _size, _settings: Noise(),
+)
+SETTINGS = {
+    "backbone": "test_resnet", "weights": "none", "strategy": "scratch", "epochs": 2, "size": 32,
+    "batch_size": 8, "machine": {"device": "cpu", "threads": 1},
+}  # fmt: skip
+
+
+class Told(Silent):
+    """A Progress that remembers lines, and that Ctrl-C meets at one of them."""
+
+    def __init__(self, interrupted_at: str = "nowhere") -> None:
+        self.lines: list[str] = []
+        self._interrupted_at = interrupted_at
+
+    def say(self, line: str) -> None:
+        self.lines.append(line)
+        if line.startswith(self._interrupted_at):
+            raise KeyboardInterrupt
+
+    warn = say
+
+
+@pytest.fixture(autouse=True)
+def _no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("confusion_matrix", "learning_curves", "picture_grid", "reliability_diagram"):
+        monkeypatch.setattr(f"transfer.logbook.{name}", lambda *_, **__: b"drawn")
+
+
+@pytest.fixture
+def planned(class_folders: Callable[..., Path]) -> Callable[..., Plan]:
+    data = class_folders({"cat": 12, "dog": 12})
+
+    def plan(**settings: Any) -> Plan:
+        layers = [Layer("test", SETTINGS), Layer("test", settings)]
+        return make_plan(TASK, data, layers, find_model=no_run, progress=Silent())
+
+    return plan
+
+
+def no_run(name: str) -> Path:
+    pytest.fail(f"run {name} was looked for")
+
+
+def carry_out(plan: Plan, recorder: Any, told: Told | None = None, **options: Any) -> RunResult:
+    return run(plan, recorder, told or Told(), no_run, **{"log_pictures": True, **options})
+
+
+def kept_predictions(recorder: Any) -> pd.DataFrame:
+    return pd.read_parquet(io.BytesIO(recorder.files["predictions.parquet"]))
+
+
+def test_a_run_is_scored_on_val_and_once_on_test(
+    planned: Callable[..., Plan], recorder: Any
+) -> None:
+    plan = planned()
+    result = carry_out(plan, recorder)
+    assert (result.status, recorder.status, result.ended) == ("FINISHED", "FINISHED", "completed")
+    assert (result.run_id, result.name) == ("recorded", "test_resnet-scratch-32px-seed0")
+    assert result.digest == plan.manifest.digest()
+    table = kept_predictions(recorder)
+    for split, scores in (("val", result.val), ("test", result.test)):
+        rows = table[table["split"] == split]
+        assert set(rows["key"]) == set(plan.manifest.rows["key"][plan.manifest.numbers(split)])
+        guesses = np.where(rows["p_cat"] >= rows["p_dog"], "cat", "dog")
+        assert scores["accuracy"] == np.mean(guesses == rows["label"])
+        assert recorder.numbers[f"{split}/accuracy", 0] == scores["accuracy"]
+    assert set(recorder.model) == {"model.json", "network.safetensors"}
+    assert recorder.tags["transfer.kept_epoch"] == str(result.epoch)
+
+
+@pytest.mark.parametrize("framing", ["crop", "pad", "squash"])
+def test_the_kept_model_says_of_a_file_what_the_run_said(
+    planned: Callable[..., Plan], recorder: Any, tmp_path: Path, framing: str
+) -> None:
+    plan = planned(framing=framing, epochs=1)
+    carry_out(plan, recorder)
+    folder = tmp_path / "model"
+    folder.mkdir()
+    for name, content in recorder.model.items():
+        (folder / name).write_bytes(content)
+    rows = plan.manifest.rows.set_index("key")
+    table = kept_predictions(recorder)
+    said = Predictor.from_folder(folder).predict(
+        [plan.manifest.root / rows["image"][key] for key in table["key"]]
+    )
+    columns = ["p_cat", "p_dog"]
+    np.testing.assert_allclose(said[columns], table[columns], rtol=0, atol=1e-5)
+
+
+def test_a_batch_may_be_larger_than_the_set(planned: Callable[..., Plan], recorder: Any) -> None:
+    assert carry_out(planned(batch_size=1000), recorder).status == "FINISHED"
+
+
+def test_a_calibration_part_is_predicted_as_well(
+    planned: Callable[..., Plan], recorder: Any
+) -> None:
+    carry_out(planned(split={"calibration": 0.2}), recorder)
+    assert set(kept_predictions(recorder)["split"]) == {"val", "calibration", "test"}
+
+
+def test_the_seed_decides_the_weights_and_not_the_split(
+    planned: Callable[..., Plan], recorder: Any
+) -> None:
+    weights, digests = [], []
+    for seed in (0, 0, 1):
+        digests.append(carry_out(planned(seed=seed), recorder).digest)
+        weights.append(recorder.model["network.safetensors"])
+    assert weights[0] == weights[1] != weights[2]
+    assert len(set(digests)) == 1
+
+
+def test_views_and_mistakes_stay_out_unless_pictures_are_let_in(
+    planned: Callable[..., Plan], recorder: Any
+) -> None:
+    carry_out(planned(strategy="probe"), recorder, log_pictures=False)
+    assert "figures/test_confusion.png" in recorder.files
+    assert not {"figures/views.png", "figures/test_mistakes.png"} & recorder.files.keys()
+    carry_out(planned(strategy="probe"), recorder)
+    assert "figures/views.png" in recorder.files
+
+
+def test_ctrl_c_keeps_the_best_weights_and_leaves_the_test_rows_alone(
+    planned: Callable[..., Plan], recorder: Any
+) -> None:
+    result = carry_out(planned(epochs=50), recorder, Told(interrupted_at="epoch 2/50"))
+    assert (result.status, recorder.status) == ("KILLED", "KILLED")
+    assert result.ended == "interrupted: in epoch 2 of 50"
+    assert result.val
+    assert result.test == {}
+    assert set(kept_predictions(recorder)["split"]) == {"val"}
+    assert not [name for name, _ in recorder.numbers if name.startswith("test/")]
+    assert "network.safetensors" in recorder.model
+
+
+def test_ctrl_c_before_there_are_weights_closes_the_run_as_killed(
+    planned: Callable[..., Plan], recorder: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("transfer.experiment.learn", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        carry_out(planned(), recorder)
+    assert recorder.status == "KILLED"
+    assert recorder.model == {}
+
+
+def lose_numbers_after(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
+    """Make the loss no number after so many steps."""
+    true, left = OBJECTIVES[TargetKind.SINGLE_LABEL], iter(range(steps))
+
+    def loss(logits: Tensor, targets: Tensor, smoothing: float) -> Tensor:
+        value = true.loss(logits, targets, smoothing)
+        return value if next(left, None) is not None else value * torch.nan
+
+    monkeypatch.setitem(OBJECTIVES, TargetKind.SINGLE_LABEL, replace(true, loss=loss))
+
+
+def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_weights(
+    planned: Callable[..., Plan], recorder: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lose_numbers_after(monkeypatch, steps=3)  # 16 rows in batches of 8: in the second epoch
+    result = carry_out(planned(), recorder)
+    assert (result.status, recorder.status, result.epoch) == ("FAILED", "FAILED", 1)
+    assert result.ended == (
+        "diverged: the loss became nan in epoch 2, step 2 of 2; take a smaller --lr than 0.002"
+    )
+    assert result.test == {}
+    assert np.isfinite(kept_predictions(recorder)["p_cat"]).all()
+    assert "network.safetensors" in recorder.model
+
+
+def test_a_loss_that_is_no_number_at_once_is_an_error_and_a_failed_run(
+    planned: Callable[..., Plan], recorder: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lose_numbers_after(monkeypatch, steps=1)
+    with pytest.raises(TrainingError, match="the loss became nan in epoch 1, step 2 of 2"):
+        carry_out(planned(), recorder)
+    assert recorder.status == "FAILED"
+    assert recorder.model == {}
+
+
+def test_a_model_that_cannot_be_written_is_said_and_the_scores_are_kept(
+    planned: Callable[..., Plan], recorder: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fill_disk(*_: object) -> None:
+        raise SafetensorError("I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr("transfer.shipping.model_files.save_file", fill_disk)
+    with pytest.raises(OutputError, match=r"No space left on device .* TMPDIR"):
+        carry_out(planned(epochs=1), recorder)
+    assert recorder.status == "FAILED"
+    assert set(kept_predictions(recorder)["split"]) == {"val", "test"}
+    assert recorder.model == {}
+
+
+def test_a_picture_smaller_than_the_stride_is_refused_before_the_run_is_opened(
+    planned: Callable[..., Plan], recorder: Any
+) -> None:
+    with pytest.raises(RecipeError, match=r"size = 16: .* take --size 32 or more"):
+        carry_out(planned(size=16), recorder)
+    assert recorder.run is None
+
+
+def test_tensors_that_do_not_fit_are_listed(
+    planned: Callable[..., Plan], recorder: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = build_network("test_resnet", 2).backbone.state_dict()
+    name = next(iter(state))
+    del state[name]
+    monkeypatch.setattr("transfer.experiment.load_weights", lambda *_: Weights("a file", state))
+    told = Told()
+    carry_out(planned(strategy="probe"), recorder, told)
+    assert f"1 tensor(s) stay random: {name}: not in the file" in told.lines
+    assert recorder.run.tags["transfer.weights"] == "a file"
+
+
+def test_every_epoch_is_said_with_its_score_and_the_time_left(
+    planned: Callable[..., Plan], recorder: Any
+) -> None:
+    told = Told()
+    carry_out(planned(strategy="lp-ft"), recorder, told)
+    probe, first, second = told.lines[1:]
+    assert probe.startswith("probe      loss ")
+    assert first.startswith("epoch 1/2  loss ")
+    assert "  val balanced_accuracy " in first
+    assert first.endswith(" s left")
+    assert second.startswith("epoch 2/2")
