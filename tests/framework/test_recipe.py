@@ -59,8 +59,10 @@ def test_the_uppermost_layer_wins_and_each_setting_knows_where_it_came_from() ->
     values, origins = settled.recipe.dotted(), settled.origins
     seen = {
         name: (values[name], origins[name])
-        for name in ("epochs", "batch_size", "size", "seed", "training.patience")
-        + ("training.warmup", "training.layer_decay", "task.flip", "task.bands")
+        for name in (
+            *("epochs", "batch_size", "size", "seed", "training.patience"),
+            *("training.warmup", "training.layer_decay", "task.flip", "task.bands"),
+        )
     }
     assert seen == {
         "epochs": (50, "option"),
