@@ -37,11 +37,11 @@ class Noise:
     def set_random_state(
         self,
         random_generator: np.random.Generator,
-        py_random: random.Random,  # noqa: ARG002
+        py_random: random.Random,
     ) -> None:
         self._random = random_generator
 
-    def __call__(self, *, image: Pixels, row: object) -> Mapping[str, Pixels]:  # noqa: ARG002
+    def __call__(self, *, image: Pixels, row: object) -> Mapping[str, Pixels]:
         return {"image": image // 2 + self._random.integers(0, 99, image.shape, dtype=np.uint8)}
 
 

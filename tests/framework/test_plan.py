@@ -41,7 +41,7 @@ class Unchanged:
     def set_random_state(self, *_: np.random.Generator | random.Random) -> None:
         pass
 
-    def __call__(self, *, image: Pixels, row: object) -> Mapping[str, Pixels]:  # noqa: ARG002
+    def __call__(self, *, image: Pixels, row: object) -> Mapping[str, Pixels]:
         return {"image": image}
 
 

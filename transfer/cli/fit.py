@@ -189,11 +189,14 @@ def _print_recipe(settled: "Settled") -> None:
 
 
 def _print_result(result: "RunResult", request: "Request") -> None:
+    from transfer.tracking.store import open_store  # noqa: PLC0415  # loaded by _request
+
     for split, scores in (("val", result.val), ("test", result.test)):
         if scores:
             OUT.print(f"{split:<10} {_scores_line(scores)}")
     kept = "the probe" if result.epoch == 0 else f"epoch {result.epoch}"
-    place = request.tracking_uri or request.out
+    opened = open_store(request.out, request.tracking_uri)
+    place = request.out if opened.database else opened.address
     OUT.print(f"run        {result.name} ({result.run_id}) in {place}, weights of {kept}")
     name, store = shlex.quote(result.name), _store_options(request, "--store")
     again = f"transfer fit {request.task} --data"

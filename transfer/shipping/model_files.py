@@ -67,14 +67,8 @@ def read_card(folder: Path) -> ModelCard:
         StoreError: there is none, or this version cannot read it.
     """
     try:
-        about = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
-        if about.pop("format") != FORMAT:
-            raise StoreError(f"the model in {folder} is of another format; this one is {FORMAT}")
-        TargetKind(about["target"])
-        for name in ("classes", "mean", "std"):
-            about[name] = tuple(about[name])
-        return ModelCard(**about)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return _parse(json.loads((folder / _ABOUT).read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise StoreError(f"no model of this framework in {folder}: {error}") from error
 
 
@@ -89,3 +83,12 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
     except (OSError, SafetensorError) as error:
         raise StoreError(f"the weights in {folder} cannot be read: {error}") from error
     return state
+
+
+def _parse(about: Any) -> ModelCard:
+    if (found := about.pop("format")) != FORMAT:
+        raise ValueError(f"its format is {found!r}; this version reads {FORMAT}")
+    TargetKind(about["target"])
+    for name in ("classes", "mean", "std"):
+        about[name] = tuple(about[name])
+    return ModelCard(**about)

@@ -20,7 +20,7 @@ class Predictor:
 
     task = "labelled_images"
 
-    def predict(self, paths: Sequence[Path], progress: object) -> pd.DataFrame:  # noqa: ARG002
+    def predict(self, paths: Sequence[Path], progress: object) -> pd.DataFrame:
         broken = np.array(["broken" in path.name for path in paths])
         return pd.DataFrame(
             {

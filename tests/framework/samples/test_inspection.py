@@ -214,7 +214,7 @@ def test_progress_counts_the_files_that_are_opened(ten: Manifest) -> None:
             told.append((what, total, unit))
             yield self
 
-        def advance(self, count: int = 1, note: str = "") -> None:  # noqa: ARG002  # a Step
+        def advance(self, count: int = 1, note: str = "") -> None:  # a Step
             counted.append(count)
 
     for _ in range(2):

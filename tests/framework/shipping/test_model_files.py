@@ -79,7 +79,7 @@ def test_a_card_that_lacks_or_adds_something_is_refused(
 
 def test_a_model_of_another_format_is_refused_with_both(folder: Path) -> None:
     change(folder, format=2)
-    with pytest.raises(StoreError, match="is of another format; this one is 1"):
+    with pytest.raises(StoreError, match="its format is 2; this version reads 1"):
         read_card(folder)
 
 
