@@ -20,6 +20,14 @@ pytestmark = pytest.mark.slow
 
 Command = Callable[..., Any]
 
+# A process that a script started in the background is told to ignore Ctrl-C, and its children too.
+HEEDING = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from transfer.cli.app import main
+main()
+"""
+
 
 @dataclass(frozen=True)
 class Interrupted:
@@ -40,7 +48,7 @@ def interrupted(first: Any) -> Interrupted:
         "--name", name, "--out", first.out,
     ]  # fmt: skip
     with subprocess.Popen(
-        [sys.executable, "-m", "transfer", *map(str, arguments)],
+        [sys.executable, "-c", HEEDING, *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
