@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import numpy as np
@@ -99,8 +100,10 @@ class Recorder:
     def keep(self, path: str, content: bytes) -> None:
         self.files[path] = content
 
-    def keep_model(self, folder: Path) -> None:
-        self.model = {path.name: path.read_bytes() for path in folder.iterdir()}
+    def keep_model(self, write: Callable[[Path], None]) -> None:
+        with TemporaryDirectory() as folder:
+            write(Path(folder))
+            self.model = {path.name: path.read_bytes() for path in Path(folder).iterdir()}
 
     def finish(self, status: Status) -> str:
         self.status = status

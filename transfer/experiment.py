@@ -4,8 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from functools import partial
 
 import numpy as np
 import torch
@@ -15,7 +14,7 @@ from transfer.finetuning.devices import Compute, choose_compute, loader_workers
 from transfer.finetuning.finetuner import Ending, EpochLog
 from transfer.finetuning.strategies import Lesson, learn
 from transfer.logbook import Logbook, flat
-from transfer.network.backbone import Network, build_network, check_size
+from transfer.network.backbone import Network, build_network
 from transfer.network.objective import OBJECTIVES
 from transfer.network.pretrained import FindModel, load_weights
 from transfer.network.state import load_backbone
@@ -110,9 +109,7 @@ def run(
         if "test" in said:
             logbook.mistakes(rows.pictures, plan.manifest.numbers("test"), said["test"])
         logbook.predictions(said)
-        with TemporaryDirectory() as folder:
-            write_model(Path(folder), network, _card(plan, network))
-            tracker.keep_model(Path(folder))
+        tracker.keep_model(partial(write_model, network=network, card=_card(plan, network)))
         run_id = tracker.finish(status)
     return RunResult(
         run_id=run_id,
@@ -204,7 +201,6 @@ def _build(plan: Plan, find_model: FindModel, progress: Progress) -> tuple[Netwo
     torch.manual_seed(recipe.seed)
     weights = load_weights(recipe.backbone, recipe.weights, find_model)
     network = build_network(recipe.backbone, len(plan.manifest.classes), weights.normalization)
-    check_size(network, recipe.size)
     if weights.state is not None:
         unmatched = load_backbone(network, weights.state, weights.source)
         if unmatched:

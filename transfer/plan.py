@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from transfer.network.backbone import check_size
 from transfer.network.pretrained import FindModel, choose_weights
 from transfer.plugin.task import Task
 from transfer.progress import Progress
@@ -61,6 +62,7 @@ def make_plan(
     """
     settled = choose_weights(settle(task.defaults(), layers), find_model)
     recipe = settled.recipe
+    check_size(recipe.backbone, recipe.size)
     _say_what_was_chosen(settled, progress)
     inspected = read_rows(task, recipe, data, progress)
     manifest = assign_splits(inspected.manifest, recipe.split, previous)

@@ -137,6 +137,7 @@ def carry_out(request: Request, progress: Progress) -> RunResult:
         TransferError: with what was seen, where, and what to do.
     """
     store = open_store(request.out, request.tracking_uri)
+    load_task(request.task)  # a misspelt name leaves no folder behind
     prepare_folder(store)
     plan = plan_for(request, store, progress)
     return run(

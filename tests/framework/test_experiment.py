@@ -239,7 +239,7 @@ def test_a_model_that_cannot_be_written_is_said_and_the_scores_are_kept(
         raise SafetensorError("I/O error: No space left on device (os error 28)")
 
     monkeypatch.setattr("transfer.shipping.model_files.save_file", fill_disk)
-    with pytest.raises(OutputError, match=r"No space left on device .* TMPDIR"):
+    with pytest.raises(OutputError, match=r"No space left on device"):
         carry_out(planned(epochs=1), recorder)
     assert recorder.status == "FAILED"
     assert set(kept_predictions(recorder)["split"]) == {"val", "test"}

@@ -89,7 +89,7 @@ def test_pictures_of_a_sensitive_task_are_shown_when_asked_for(
     plan = SimpleNamespace(task=SimpleNamespace(**task))
     monkeypatch.setattr("transfer.start.plan_for", lambda *_: plan)
     monkeypatch.setattr("transfer.start.run", lambda *_, log_pictures: log_pictures)
-    request = Request("any", tmp_path, {}, out=tmp_path / "runs", **asked)
+    request = Request("labelled_images", tmp_path, {}, out=tmp_path / "runs", **asked)
     assert carry_out(request, Silent()) is shown
 
 
@@ -99,7 +99,9 @@ def test_a_store_that_cannot_be_written_is_said_before_any_work(
     monkeypatch.setattr("transfer.start.plan_for", lambda *_: pytest.fail("work was begun"))
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match=r"Not a directory; choose a folder .* with --out"):
-        carry_out(Request("any", tmp_path, {}, out=tmp_path / "file" / "runs"), Silent())
+        carry_out(
+            Request("labelled_images", tmp_path, {}, out=tmp_path / "file" / "runs"), Silent()
+        )
 
 
 def test_a_name_that_is_taken_gets_a_number(class_folders: Any, store: Store) -> None:

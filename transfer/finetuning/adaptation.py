@@ -11,7 +11,7 @@ from transfer.network.backbone import Network
 from transfer.pixels.batches import Batch
 
 
-def adapt_statistics(network: Network, batches: Iterable[Batch], compute: Compute) -> bool:
+def adapt_statistics(network: Network, batches: Iterable[Batch], compute: Compute) -> None:
     """Replace the running statistics of batch norm by those of `batches`; no weight moves.
 
     Pictures of another domain have other means and variances at every layer: a network that keeps
@@ -23,18 +23,14 @@ def adapt_statistics(network: Network, batches: Iterable[Batch], compute: Comput
         network: its running statistics are changed in place; it is left in eval mode.
         batches: rows in random order; each batch counts alike.
         compute: device and precision.
-
-    Returns:
-        Whether the network has any batch norm.
     """
     norms = [module for module in network.backbone.modules() if isinstance(module, _BatchNorm)]
-    if not norms:
-        return False
+    if not norms:  # a network of another kind has nothing to adapt
+        return
     network.eval()
     with _gathering(norms), torch.inference_mode(), compute.autocast():
         for batch in batches:
             network.embed(compute.move(batch.pixels))
-    return True
 
 
 @contextmanager

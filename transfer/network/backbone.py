@@ -100,24 +100,25 @@ def check_name(name: str) -> None:
         raise RecipeError(f"backbone {name!r}: timm knows no such tag; it has {known}") from error
 
 
-def check_size(network: Network, size: int) -> None:
-    """Refuse a picture size that the network reduces to nothing.
+def check_size(name: str, size: int) -> None:
+    """Refuse a picture size that the timm model `name` reduces to nothing; no weight is drawn.
 
     Raises:
         RecipeError: the deepest features would be under one pixel, or the model wants another size.
     """
-    stages = cast("Sequence[dict[str, int]]", network.backbone.feature_info)
-    reduction = max((stage["reduction"] for stage in stages), default=1)
-    if size < reduction:
-        raise RecipeError(
-            f"size = {size}: {network.name} reduces a picture {reduction} times, "
-            f"so that nothing is left of {size} px; take --size {reduction} or more"
-        )
-    try:
-        with torch.inference_mode():
+    with torch.device("meta"):  # shapes only
+        network = build_network(name, classes=1)
+        stages = cast("Sequence[dict[str, int]]", network.backbone.feature_info)
+        reduction = max((stage["reduction"] for stage in stages), default=1)
+        if size < reduction:
+            raise RecipeError(
+                f"size = {size}: {name} reduces a picture {reduction} times, "
+                f"so that nothing is left of {size} px; take --size {reduction} or more"
+            )
+        try:
             network.eval()(torch.zeros(1, len(network.normalization.mean), size, size))
-    except (AssertionError, RuntimeError) as error:
-        raise RecipeError(f"size = {size}: {network.name} does not take it: {error}") from error
+        except (AssertionError, RuntimeError) as error:
+            raise RecipeError(f"size = {size}: {name} does not take it: {error}") from error
 
 
 def _as_channels(numbers: tuple[float, ...]) -> Tensor:

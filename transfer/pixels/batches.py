@@ -17,6 +17,9 @@ from transfer.pixels.cache import Pictures, stack
 from transfer.pixels.views import TrainingViews, epoch_order, even_batches
 
 _AHEAD = 2
+# A step on a CPU takes every core and waits for the slowest: where they are few, a reader beside it
+# costs more than one before it.
+_FEW_THREADS = 2
 
 
 class Batch(NamedTuple):
@@ -62,10 +65,10 @@ class Batches:
             views: of the task; without them training batches are plain.
             batch_size: rows of a step.
             seed: of the order of an epoch.
-            workers: processes that read ahead; 0 reads ahead in a thread of this process.
+            workers: processes that read ahead; 0 reads in this process.
             threads: that share the decoding of a batch in this process.
         """
-        self._batch_size, self._seed = batch_size, seed
+        self._batch_size, self._seed, self._threads = batch_size, seed, threads
         self._reader = _Reader(pictures, targets, views, threads if workers == 0 else 1)
         self._orders: list[_Order] = []
         self._loader: DataLoader[Batch] | None = None
@@ -95,10 +98,12 @@ class Batches:
         return -(-rows // self._batch_size)
 
     def _read(self, orders: list[_Order]) -> Iterator[Batch]:
-        if self._loader is None:
-            return self._read_in_thread(orders)
-        self._orders[:] = orders
-        return iter(self._loader)
+        if self._loader is not None:
+            self._orders[:] = orders
+            return iter(self._loader)
+        if self._threads <= _FEW_THREADS:
+            return (self._reader[order] for order in orders)
+        return self._read_in_thread(orders)
 
     def _read_in_thread(self, orders: list[_Order]) -> Iterator[Batch]:
         # torch lets go of the interpreter while it computes; the next batch is made meanwhile.

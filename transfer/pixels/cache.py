@@ -34,7 +34,7 @@ class Pictures:
         self.rows, self.size = rows, size
         self._read, self._framing = read, framing
         self._kept: dict[int, Pixels] = {}
-        self._left = memory_bytes
+        self._memory = memory_bytes
 
     def __getitem__(self, number: int) -> Pixels:
         """Return the working pixels of row `number`; not to be written to.
@@ -46,14 +46,14 @@ class Pictures:
         if kept is not None:
             return kept
         pixels = frame(self._read(self.rows[number]), self.size, self._framing)
-        if pixels.nbytes <= self._left:
-            self._left -= pixels.nbytes
+        # Counted anew each time, so that threads that come together do not count wrong for good.
+        if (len(self._kept) + 1) * pixels.nbytes <= self._memory:
             self._kept[number] = pixels
         return pixels
 
     def share(self, processes: int) -> None:
         """Divide the memory that may be used among `processes` that each keep their own."""
-        self._left //= max(1, processes)
+        self._memory //= max(1, processes)
 
 
 def stack(pictures: Sequence[Pixels], rows: Sequence[Row]) -> Pixels:

@@ -55,8 +55,7 @@ def write_model(folder: Path, network: Network, card: ModelCard) -> None:
         (folder / _ABOUT).write_text(json.dumps(about, indent=1), encoding="utf-8")
     except (OSError, SafetensorError) as error:
         raise OutputError(
-            f"the model cannot be written to {str(folder)!r}: {error}; free some space there, or "
-            "choose another place for temporary files with the variable TMPDIR"
+            f"the model cannot be written to {str(folder)!r}: {error}; free some space there"
         ) from error
 
 

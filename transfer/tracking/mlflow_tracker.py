@@ -77,10 +77,17 @@ class MlflowTracker:
         with self._telling():
             self._record.keep(path, content)
 
-    def keep_model(self, folder: Path) -> None:
-        """Keep a copy of the model in `folder`, loadable by MLflow."""
-        with self._telling():
-            self._record.keep_model(folder)
+    def keep_model(self, write: Callable[[Path], None]) -> None:
+        """Keep the model that `write` puts into a folder, loadable by MLflow.
+
+        Raises:
+            OutputError: it cannot be written; a run without its model is not done.
+        """
+        try:
+            self._record.keep_model(write)
+        except OSError as error:
+            raise unwritable(self._store, error) from error
+        self._spool.wake()
 
     def finish(self, status: Status) -> str:
         """Close the run and return its id: MLflow's, or the record's while it is not delivered.

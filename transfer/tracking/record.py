@@ -5,7 +5,7 @@ import os
 import shutil
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
 from filelock import FileLock, Timeout
@@ -107,19 +107,22 @@ class Record:
         incoming.replace(file)
         self.append(Kept(path=path))
 
-    def keep_model(self, folder: Path) -> None:
-        """Copy the model in `folder`, wholly or not at all, and write the event that tells of it.
+    def keep_model(self, write: Callable[[Path], None]) -> None:
+        """Keep the model that `write` makes, wholly or not at all, and the event that tells of it.
+
+        Args:
+            write: puts the files of the model into a folder, which is there.
 
         Raises:
-            OSError: the disk is full or gone, or there is no such folder.
+            OSError: the disk is full or gone.
         """
         incoming = self.folder / "incoming_model"
         try:
-            shutil.copytree(folder, incoming)
+            incoming.mkdir()
+            write(incoming)
             incoming.replace(self.model)
-        except OSError:
+        finally:
             shutil.rmtree(incoming, ignore_errors=True)
-            raise
         self.append(ModelKept())
 
     def file(self, path: str) -> Path:

@@ -1,6 +1,6 @@
 """What an experiment tells the world about itself, and the tracker that forgets it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
@@ -69,8 +69,12 @@ class Tracker(Protocol):
     def keep(self, path: str, content: bytes) -> None:
         """Keep a file under `path`, POSIX and relative, among the artifacts of the run."""
 
-    def keep_model(self, folder: Path) -> None:
-        """Keep the model that stands in `folder` (safetensors and JSON), loadable by MLflow."""
+    def keep_model(self, write: Callable[[Path], None]) -> None:
+        """Keep the model that `write` puts into a folder (safetensors and JSON).
+
+        Raises:
+            OutputError: it cannot be written; a run without its model is not done.
+        """
 
     def finish(self, status: Status) -> str:
         """Close the run and return its id: the store's own, or the record's while undelivered."""
@@ -99,7 +103,7 @@ class SilentTracker:
     def keep(self, path: str, content: bytes) -> None:
         """Do nothing."""
 
-    def keep_model(self, folder: Path) -> None:
+    def keep_model(self, write: Callable[[Path], None]) -> None:
         """Do nothing."""
 
     def finish(self, status: Status) -> str:  # noqa: ARG002  # a Tracker

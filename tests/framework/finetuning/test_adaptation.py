@@ -53,7 +53,7 @@ def test_statistics_equal_those_computed_naively(
 ) -> None:
     expected = naive_statistics(build(), batches.plain(ROWS))
     network = build()
-    assert adapt_statistics(network, batches.plain(ROWS), compute)
+    adapt_statistics(network, batches.plain(ROWS), compute)
     norms = norms_of(network)
     assert norms.keys() == expected.keys()
     for name, (mean, var) in expected.items():
@@ -96,5 +96,5 @@ def test_the_norms_are_left_as_they_were(
 def test_a_network_without_batch_norm_stays_as_it_is(batches: Batches, compute: Compute) -> None:
     network = build_network("test_convnext", 3)
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    assert not adapt_statistics(network, batches.plain(ROWS), compute)
+    adapt_statistics(network, batches.plain(ROWS), compute)
     assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())

@@ -40,13 +40,14 @@ def store(template: Path, tmp_path: Path) -> Store:
 
 
 @pytest.fixture
-def model_files(tmp_path: Path) -> Path:
-    """A folder that looks like a model."""
-    folder = tmp_path / "made"
-    folder.mkdir()
-    (folder / "network.safetensors").write_bytes(b"weights")
-    (folder / "model.json").write_text('{"classes": ["a", "b"]}')
-    return folder
+def model_files() -> Callable[[Path], None]:
+    """What writes files that look like a model."""
+
+    def write(folder: Path) -> None:
+        (folder / "network.safetensors").write_bytes(b"weights")
+        (folder / "model.json").write_text('{"classes": ["a", "b"]}')
+
+    return write
 
 
 @pytest.fixture

@@ -60,7 +60,9 @@ def test_a_run_arrives_with_its_own_times(store: Store, written: Write) -> None:
     assert warnings == []
 
 
-def test_what_is_sent_twice_arrives_once(store: Store, written: Write, model_files: Path) -> None:
+def test_what_is_sent_twice_arrives_once(
+    store: Store, written: Write, model_files: Callable[[Path], None]
+) -> None:
     nan = float("nan")
     record = written(
         Read(inputs=(DataInput("chips", "train", "0" * 16, "data/chips", 7, 2),)),

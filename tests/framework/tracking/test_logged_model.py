@@ -19,7 +19,7 @@ Write = Callable[..., Record]
 
 
 @pytest.fixture
-def delivered(store: Store, written: Write, model_files: Path) -> Record:
+def delivered(store: Store, written: Write, model_files: Callable[[Path], None]) -> Record:
     record = written(Numbers(step=0, values={"test/accuracy": 0.25, "system/cpu": 1.0}))
     record.keep_model(model_files)
     record.append(Finished(status="FINISHED"))
@@ -99,7 +99,7 @@ def test_the_model_page_has_the_runs_numbers_and_settings(store: Store, delivere
 
 
 def test_an_upload_that_was_cut_short_is_replaced(
-    store: Store, written: Write, model_files: Path
+    store: Store, written: Write, model_files: Callable[[Path], None]
 ) -> None:
     record = written()
     Delivery(store, record, pytest.fail).advance()

@@ -27,7 +27,9 @@ def away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     return open_store(tmp_path / "mlruns", f"http://127.0.0.1:{port}")
 
 
-def test_a_run_is_kept_whole_and_its_record_is_gone(store: Store, model_files: Path) -> None:
+def test_a_run_is_kept_whole_and_its_record_is_gone(
+    store: Store, model_files: Callable[[Path], None]
+) -> None:
     tracker: Tracker = MlflowTracker(store, pytest.fail)
     record_id = tracker.start(_RUN)
     tracker.read([DataInput("chips", "train", "0" * 16, "data/chips", 7, 2)])
@@ -81,7 +83,7 @@ def test_no_call_waits_for_the_store(store: Store, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_run_whose_store_is_away_is_kept_here_found_here_and_said_once(
-    away: Store, model_files: Path
+    away: Store, model_files: Callable[[Path], None]
 ) -> None:
     warnings: list[str] = []
     tracker = MlflowTracker(away, warnings.append)
@@ -128,7 +130,7 @@ def test_a_store_that_fails_for_a_moment_is_not_worth_a_word(
 
 
 def test_a_full_disk_is_said_once_and_stops_nothing(
-    store: Store, monkeypatch: pytest.MonkeyPatch, model_files: Path
+    store: Store, monkeypatch: pytest.MonkeyPatch, model_files: Callable[[Path], None]
 ) -> None:
     warnings: list[str] = []
     tracker = MlflowTracker(store, warnings.append)
@@ -140,7 +142,8 @@ def test_a_full_disk_is_said_once_and_stops_nothing(
     monkeypatch.setattr(Record, "append", full)
     tracker.log({"train/loss": 1.0})
     tracker.keep("a.txt", b"bytes")
-    tracker.keep_model(model_files)
+    with pytest.raises(OutputError, match="No space left"):  # this alone is worth an error
+        tracker.keep_model(model_files)
     monkeypatch.undo()
     tracker.finish("FINISHED")
 

@@ -83,7 +83,7 @@ def test_a_store_without_runs_says_so_and_stays_unmade(tmp_path: Path) -> None:
 
 
 def test_a_run_that_is_half_delivered_is_one_run(
-    store: Store, written: Write, model_files: Path
+    store: Store, written: Write, model_files: Callable[[Path], None]
 ) -> None:
     record = written(Numbers(step=0, values={"val/accuracy": 0.5}))
     record.keep_model(model_files)
@@ -134,7 +134,7 @@ def test_more_runs_than_one_page_are_all_listed(
 
 @pytest.mark.parametrize("status", ["delivered", "kept here"])
 def test_what_a_run_keeps_is_fetched(
-    store: Store, written: Write, tmp_path: Path, model_files: Path, status: str
+    store: Store, written: Write, tmp_path: Path, model_files: Callable[[Path], None], status: str
 ) -> None:
     record = written()
     record.keep("data/split.csv", b"key,split")

@@ -4,7 +4,7 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from datetime import datetime
 from http import HTTPStatus
@@ -88,7 +88,7 @@ def _steps(client: Any, run_id: str, name: str) -> list[tuple[int, float]]:
 
 
 def test_a_run_lives_on_the_server_with_its_files_and_its_model(
-    remote: Store, server: Server, model_files: Path, tmp_path: Path
+    remote: Store, server: Server, model_files: Callable[[Path], None], tmp_path: Path
 ) -> None:
     tracker = MlflowTracker(remote, pytest.fail)
     params = {f"setting.{number}": "x" * 100 for number in range(150)}
@@ -113,7 +113,10 @@ def test_a_run_lives_on_the_server_with_its_files_and_its_model(
 
 
 def test_a_server_that_dies_half_way_costs_the_run_nothing(
-    remote: Store, server: Server, model_files: Path, monkeypatch: pytest.MonkeyPatch
+    remote: Store,
+    server: Server,
+    model_files: Callable[[Path], None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(spool, "_FAILING_SECONDS", 0.5)
     warnings: list[str] = []
