@@ -7,9 +7,10 @@ from pathlib import Path
 
 from transfer.network.backbone import check_size
 from transfer.network.pretrained import FindModel, choose_weights
+from transfer.overlay import Layer, Settled, settle
 from transfer.plugin.task import Task
 from transfer.progress import Progress
-from transfer.recipe import Layer, Recipe, Settled, settle
+from transfer.recipe import Recipe
 from transfer.samples.inspection import Broken, Inspected, inspect
 from transfer.samples.manifest import SPLITS, Manifest
 from transfer.samples.split import assign_splits, divided_contents, split_counts

@@ -11,10 +11,10 @@ import pandas as pd
 from transfer.experiment import RunResult, run
 from transfer.logbook import SPLIT_TABLE
 from transfer.network.pretrained import FindModel
+from transfer.overlay import Layer, read_layer
 from transfer.plan import Plan, make_plan
 from transfer.plugin.discovery import load_task
 from transfer.progress import Progress, Silent
-from transfer.recipe import Layer, read_layer
 from transfer.tracking.mlflow_tracker import MlflowTracker
 from transfer.tracking.names import unique_name
 from transfer.tracking.runs import fetch, find_run, model_folder

@@ -20,10 +20,10 @@ from transfer.images.pictures import Pixels
 from transfer.network.backbone import build_network
 from transfer.network.objective import OBJECTIVES
 from transfer.network.pretrained import Weights
+from transfer.overlay import Layer
 from transfer.plan import Plan, make_plan
 from transfer.plugin.task import Task
 from transfer.progress import Silent
-from transfer.recipe import Layer
 from transfer.samples.layouts.detect import read_layout
 from transfer.samples.target import TargetKind
 from transfer.shipping.predictor import Predictor

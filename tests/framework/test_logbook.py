@@ -12,9 +12,10 @@ import pytest
 
 from transfer.finetuning.finetuner import EpochLog
 from transfer.logbook import Logbook, flat
+from transfer.overlay import Settled
 from transfer.plan import Plan
 from transfer.plugin.task import Task
-from transfer.recipe import Recipe, Settled
+from transfer.recipe import Recipe
 from transfer.samples.inspection import Broken
 from transfer.samples.manifest import Manifest, Row
 from transfer.samples.predictions import Predictions

@@ -11,10 +11,11 @@ import pytest
 
 from transfer.errors import ManifestError, RecipeError
 from transfer.images.pictures import Pixels, read_picture
+from transfer.overlay import Layer
 from transfer.plan import Plan, make_plan, read_rows
 from transfer.plugin.task import Task
 from transfer.progress import Silent
-from transfer.recipe import Layer, Recipe, TaskSettings
+from transfer.recipe import Recipe, TaskSettings
 from transfer.samples.layouts.detect import read_layout
 from transfer.samples.manifest import Row
 

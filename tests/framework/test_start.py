@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 
 from transfer.errors import OutputError, RecipeError, RunNotFoundError
+from transfer.overlay import settle
 from transfer.progress import Silent
-from transfer.recipe import Recipe, settle
+from transfer.recipe import Recipe
 from transfer.start import Request, carry_out, fit, plan_for
 from transfer.tracking.events import Started
 from transfer.tracking.record import Record

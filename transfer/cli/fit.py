@@ -14,7 +14,7 @@ from transfer.cli.options import Data, Out, Seed, Task, TrackingUri
 
 if TYPE_CHECKING:
     from transfer.experiment import RunResult
-    from transfer.recipe import Settled
+    from transfer.overlay import Settled
     from transfer.start import Request
 
 _SETTING = typer.Option(
@@ -108,8 +108,8 @@ def recipe(
     settings: Settings = None,
 ) -> None:
     """Print every setting of a task with its value, origin and meaning, as a recipe file."""
+    from transfer.overlay import Layer, read_layer, settle  # noqa: PLC0415
     from transfer.plugin.discovery import load_task  # noqa: PLC0415  # pandas; help must be fast
-    from transfer.recipe import Layer, read_layer, settle  # noqa: PLC0415
 
     layers = [read_layer(recipe_file)] if recipe_file else []
     layers += [Layer("--set", _assignments(settings))]
@@ -149,7 +149,7 @@ def _request(task: str, data: Path, everyday: Mapping[str, Any], **rest: Any) ->
 
 
 def _assignments(settings: list[str] | None) -> Mapping[str, Any]:
-    from transfer.recipe import parse_assignments  # noqa: PLC0415  # pydantic; help must be fast
+    from transfer.overlay import parse_assignments  # noqa: PLC0415  # pydantic; help must be fast
 
     return parse_assignments(settings or []).changes
 

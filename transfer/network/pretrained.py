@@ -15,7 +15,8 @@ from torch import Tensor
 from transfer.errors import RecipeError, RunNotFoundError, WeightsError
 from transfer.network.backbone import Normalization, check_name
 from transfer.network.state import SUFFIXES, read_card, read_state
-from transfer.recipe import Settled, Strategy
+from transfer.overlay import Settled
+from transfer.recipe import Strategy
 
 STARTER = Path(__file__).parent / "weights" / "starter_resnet10t_64px.safetensors"
 PREFERRED_TAG = (

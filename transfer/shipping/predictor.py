@@ -14,12 +14,13 @@ from transfer.images.framing import frame
 from transfer.images.pictures import Pixels, read_picture
 from transfer.network.backbone import Network, Normalization, build_network
 from transfer.network.objective import OBJECTIVES
+from transfer.overlay import Layer, settle
 from transfer.pixels.batches import Batch
 from transfer.pixels.cache import stack
 from transfer.plugin.discovery import load_task
 from transfer.plugin.task import read_row
 from transfer.progress import Progress, Silent
-from transfer.recipe import Layer, Recipe, settle
+from transfer.recipe import Recipe
 from transfer.samples.manifest import Row
 from transfer.samples.target import TargetKind
 from transfer.scoring.predict import predict_rows

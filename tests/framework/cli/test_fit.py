@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from transfer.experiment import RunResult
+from transfer.overlay import read_layer, settle
 from transfer.plugin.discovery import load_task
-from transfer.recipe import read_layer, settle
 from transfer.start import Request
 
 Command = Callable[..., Any]

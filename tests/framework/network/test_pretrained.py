@@ -15,7 +15,8 @@ from transfer.network.pretrained import (
     tagged,
 )
 from transfer.network.state import load_backbone
-from transfer.recipe import Layer, Recipe, Settled, settle
+from transfer.overlay import Layer, Settled, settle
+from transfer.recipe import Recipe
 
 pytestmark = pytest.mark.usefixtures("weights_cache")
 

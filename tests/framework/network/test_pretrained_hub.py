@@ -21,7 +21,8 @@ from transfer.errors import RunNotFoundError, WeightsError
 from transfer.network.backbone import Normalization, build_network
 from transfer.network.pretrained import cached_file, choose_weights, load_weights
 from transfer.network.state import load_backbone
-from transfer.recipe import Layer, Recipe, settle
+from transfer.overlay import Layer, settle
+from transfer.recipe import Recipe
 
 NAME = "test_resnet.r160_in1k"
 PLACE = f"/timm/{NAME}/resolve/main"

@@ -1,0 +1,135 @@
+"""Lay a file, `--set` and the everyday options over the recipe of a task."""
+
+import difflib
+import json
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from transfer.errors import RecipeError
+from transfer.recipe import Recipe, Settings, dotted
+
+_S = TypeVar("_S", bound=Settings)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Changes that lie over the defaults, and where they came from."""
+
+    origin: str
+    changes: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Settled:
+    """A recipe and where each of its settings came from, by dotted name."""
+
+    recipe: Recipe
+    origins: Mapping[str, str] = field(default_factory=dict)
+
+    def given(self, name: str) -> bool:
+        """Say whether a person gave the setting: not the defaults, not the task."""
+        return self.origins.get(name, "default") not in {"default", "task"}
+
+    def with_values(self, origin: str, **values: Any) -> "Settled":
+        """Return a copy in which top-level settings were decided by `origin`."""
+        origins = {**self.origins, **dict.fromkeys(values, origin)}
+        return replace(self, recipe=self.recipe.model_copy(update=values), origins=origins)
+
+
+def settle(defaults: Recipe, layers: Iterable[Layer] = ()) -> Settled:
+    """Lay `layers` over the defaults of a task, the last one uppermost.
+
+    Raises:
+        RecipeError: a key is unknown or a value out of range; all such mistakes at once.
+    """
+    merged = defaults.model_dump()
+    origins = _task_origins(defaults)
+    for layer in layers:
+        merged = _merge(merged, layer.changes)
+        origins |= dict.fromkeys(dotted(layer.changes), layer.origin)
+    mistakes: list[str] = []
+    task = _validate(type(defaults.task), merged.pop("task"), "task.", mistakes)
+    recipe = _validate(type(defaults), merged, "", mistakes)
+    if recipe is None or task is None:
+        raise RecipeError("recipe refused\n  " + "\n  ".join(mistakes))
+    return Settled(recipe.with_task(task), origins)
+
+
+def read_layer(path: Path) -> Layer:
+    """Read changes from a .toml file, or from the .json that a run keeps.
+
+    Raises:
+        RecipeError: no such file, or it cannot be parsed.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        changes = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+    except FileNotFoundError as error:
+        raise RecipeError(f"no recipe file {str(path)!r}") from error
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, tomllib.TOMLDecodeError) as error:
+        raise RecipeError(f"recipe file {str(path)!r} cannot be read: {error}") from error
+    if not isinstance(changes, dict):
+        raise RecipeError(f"recipe file {str(path)!r} holds no table of settings")
+    return Layer(path.name, changes)
+
+
+def parse_assignments(assignments: Iterable[str]) -> Layer:
+    """Turn `["training.patience=3"]` into changes; a value is TOML, else plain text.
+
+    Raises:
+        RecipeError: an assignment has no "=" or its key is no dotted name.
+    """
+    changes: dict[str, Any] = {}
+    for assignment in assignments:
+        key, equals, value = assignment.partition("=")
+        if not equals or not all(part.isidentifier() for part in key.strip().split(".")):
+            raise RecipeError(
+                f"--set {assignment!r}: write --set key=value, as in training.patience=3"
+            )
+        try:
+            parsed = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            parsed = value
+        for part in reversed(key.strip().split(".")):
+            parsed = {part: parsed}
+        changes = _merge(changes, parsed)
+    return Layer("--set", changes)
+
+
+def _merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in changes.items():
+        below = merged.get(key)
+        both = isinstance(value, Mapping) and isinstance(below, Mapping)
+        merged[key] = _merge(below, value) if both else value  # type: ignore[arg-type]  # see both
+    return merged
+
+
+def _validate(model: type[_S], values: Any, prefix: str, mistakes: list[str]) -> _S | None:
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        known = list(dotted(model.model_construct().model_dump(), prefix))
+        mistakes += [_explain(problem, prefix, known) for problem in error.errors()]
+        return None
+
+
+def _explain(problem: Any, prefix: str, known: list[str]) -> str:
+    key = prefix + ".".join(str(part) for part in problem["loc"])
+    if problem["type"] != "extra_forbidden":
+        return f"{key} = {problem['input']!r}: {problem['msg'].removeprefix('Value error, ')}"
+    near = difflib.get_close_matches(key, known, n=1)
+    return f"{key}: no such setting" + (f"; did you mean {near[0]}?" if near else "")
+
+
+def _task_origins(defaults: Recipe) -> dict[str, str]:
+    plain, own = Recipe().dotted(), defaults.dotted()
+    return {
+        key: "task" if key.startswith("task.") or plain.get(key) != value else "default"
+        for key, value in own.items()
+    }
