@@ -10,9 +10,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from transfer.continuation import Continuation, card_of
 from transfer.finetuning.devices import Compute, choose_compute, loader_workers
 from transfer.finetuning.finetuner import Ending, EpochLog
-from transfer.finetuning.strategies import Lesson, learn
+from transfer.finetuning.interruption import Interruption
+from transfer.finetuning.strategies import Host, Learned, Lesson, learn
 from transfer.logbook import Logbook, flat
 from transfer.network.backbone import Network, build_network
 from transfer.network.objective import OBJECTIVES
@@ -36,6 +38,7 @@ _STATUS: dict[Ending, Status] = {
     Ending.COMPLETED: "FINISHED",
     Ending.STALE: "FINISHED",
     Ending.INTERRUPTED: "KILLED",
+    Ending.TERMINATED: "KILLED",
     Ending.DIVERGED: "FAILED",
 }
 
@@ -47,6 +50,7 @@ class RunResult:
     Attributes:
         run_id: of the run in its store.
         name: what people call it.
+        task: name of its task.
         status: FINISHED, KILLED (interrupted) or FAILED (diverged); the best weights were kept.
         ended: how training ended, in words.
         digest: names the rows with their labels, groups and splits.
@@ -57,6 +61,7 @@ class RunResult:
 
     run_id: str
     name: str
+    task: str
     status: Status
     ended: str
     digest: str
@@ -65,8 +70,23 @@ class RunResult:
     test: Mapping[str, float]
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a run gets things from and puts them.
+
+    Attributes:
+        find_model: run -> folder of its model, for weights that come from a run.
+        checkpoints: folder below which each run has one of its own until it is over.
+        continued: the run that goes on; None begins a new one.
+    """
+
+    find_model: FindModel
+    checkpoints: Path
+    continued: Continuation | None = None
+
+
 def run(
-    plan: Plan, tracker: Tracker, progress: Progress, find_model: FindModel, *, log_pictures: bool
+    plan: Plan, tracker: Tracker, progress: Progress, place: Place, *, log_pictures: bool
 ) -> RunResult:
     """Carry out `plan`: build the network, teach it, judge it, keep it.
 
@@ -74,51 +94,57 @@ def run(
         plan: task, recipe and rows.
         tracker: keeps the record.
         progress: told of everything that takes time.
-        find_model: run -> folder of its model, for weights that come from a run.
+        place: where weights and checkpoints are.
         log_pictures: pictures of the data may go into the record.
 
     Raises:
         TransferError: a setting, a file or the training gave out; the message says what to do.
         KeyboardInterrupt: before there were weights worth keeping.
     """
-    recipe = plan.settled.recipe
-    compute = choose_compute(recipe.machine)
-    network, weights = _build(plan, find_model, progress)
+    compute, interruption = choose_compute(plan.settled.recipe.machine), Interruption()
+    network, weights = _build(plan, place, progress)
     network.to(compute.device)
     rows = _Rows(plan, compute, progress)
     logbook = Logbook(plan, tracker, log_pictures=log_pictures)
     progress.say(f"computing  {compute.describe()}")
-    with _closing(tracker):
-        logbook.open({"transfer.weights": weights, "transfer.compute": compute.describe()})
+    with _closing(tracker, plan.name), interruption.heeded():
+        tags = {"transfer.weights": weights, "transfer.compute": compute.describe()}
+        record = logbook.open(tags, place.continued and place.continued.record)
+        kept = place.continued or Continuation(place.checkpoints / record)
+        if place.continued is None:
+            known = {"weights": weights, "log_pictures": log_pictures}
+            kept.write(card_of(plan, compute.settings(), network, **known), plan.manifest)
         logbook.views(rows.pictures, rows.views, plan.manifest.numbers("train"))
-        learned = learn(
-            network, rows.lesson(), recipe, compute, progress, _hear(logbook, plan, progress)
-        )
+        hear = _hear(logbook, plan, progress)
+        host = Host(compute, progress, hear, kept.checkpoints, interruption, kept.decide)
+        learned = learn(network, rows.lesson(), plan.settled.recipe, host)
         logbook.curves(learned.epoch)
 
-        status = _STATUS[learned.ended.ending]
-        said = {"val": rows.predictions("val", learned.val.probabilities)}
-        if status == "FINISHED":  # what is only half trained does not get to see the test rows
-            said |= rows.predict_held_out(network)
+        said = rows.judge(network, learned)
         scores = {
             split: score_with_intervals(predictions, rows.scorer)
             for split, predictions in said.items()
         }
         for split, predictions in said.items():
-            logbook.scores(split, predictions, scores[split])
+            logbook.scores(split, predictions, scores[split], learned.epoch)
         if "test" in said:
             logbook.mistakes(rows.pictures, plan.manifest.numbers("test"), said["test"])
-        logbook.predictions(said)
-        tracker.keep_model(partial(write_model, network=network, card=_card(plan, network)))
+        if said:
+            logbook.predictions(said)
+            tracker.keep_model(partial(write_model, network=network, card=_card(plan, network)))
+        status = _STATUS[learned.ended.ending]
         run_id = tracker.finish(status)
+    if status != "KILLED":
+        kept.checkpoints.remove()  # it is over, or would go wrong in the same way again
     return RunResult(
         run_id=run_id,
         name=plan.name,
+        task=plan.task.name,
         status=status,
         ended=": ".join(filter(None, (learned.ended.ending, learned.ended.where))),
         digest=plan.manifest.digest(),
         epoch=learned.epoch,
-        val=flat(scores["val"]),
+        val=flat(scores.get("val", {})),
         test=flat(scores.get("test", {})),
     )
 
@@ -162,11 +188,11 @@ class _Rows:
             targets=self._targets,
             objective=OBJECTIVES[manifest.target],
             predict=self._predict,
-            score=lambda said: point_scores(self.predictions("val", said), self.scorer),
+            score=lambda said: point_scores(self._predictions("val", said), self.scorer),
             headline=self._plan.task.headline,
         )
 
-    def predictions(self, split: str, probabilities: NDArray[np.float32]) -> Predictions:
+    def _predictions(self, split: str, probabilities: NDArray[np.float32]) -> Predictions:
         """Return probabilities (n, K) of the rows of `split` beside what is true of them."""
         manifest, numbers = self._plan.manifest, self._plan.manifest.numbers(split)
         return Predictions(
@@ -177,14 +203,20 @@ class _Rows:
             probabilities=probabilities,
         )
 
-    def predict_held_out(self, network: Network) -> dict[str, Predictions]:
-        """Return what `network` says on calibration and test, by split."""
-        numbers = {name: self._plan.manifest.numbers(name) for name in ("calibration", "test")}
-        return {
-            split: self.predictions(split, self._predict(network, rows, f"scoring {split}"))
-            for split, rows in numbers.items()
-            if len(rows)
-        }
+    def judge(self, network: Network, learned: Learned) -> dict[str, Predictions]:
+        """Return what `network` says, by split; what is half trained does not see the test rows.
+
+        A process that was told to end has no time for any of it.
+        """
+        if learned.ended.ending is Ending.TERMINATED:
+            return {}
+        said = {"val": self._predictions("val", learned.val.probabilities)}
+        if learned.ended.ending in {Ending.COMPLETED, Ending.STALE}:
+            for split in ("calibration", "test"):
+                if len(numbers := self._plan.manifest.numbers(split)):
+                    found = self._predict(network, numbers, f"scoring {split}")
+                    said[split] = self._predictions(split, found)
+        return said
 
     def _predict(
         self, network: Network, numbers: NDArray[np.int64], what: str = "scoring val"
@@ -195,12 +227,15 @@ class _Rows:
             return predict_rows(network, batches, probabilities, self._compute.device, step.advance)
 
 
-def _build(plan: Plan, find_model: FindModel, progress: Progress) -> tuple[Network, str]:
+def _build(plan: Plan, place: Place, progress: Progress) -> tuple[Network, str]:
     """Return the network a run starts from, and where its weights came from."""
-    recipe = plan.settled.recipe
+    recipe, classes = plan.settled.recipe, len(plan.manifest.classes)
     torch.manual_seed(recipe.seed)
-    weights = load_weights(recipe.backbone, recipe.weights, find_model)
-    network = build_network(recipe.backbone, len(plan.manifest.classes), weights.normalization)
+    if place.continued is not None and place.continued.checkpoints.exist():
+        card = place.continued.card()  # its weights are in the checkpoint
+        return build_network(recipe.backbone, classes, card.normalization), card.weights
+    weights = load_weights(recipe.backbone, recipe.weights, place.find_model)
+    network = build_network(recipe.backbone, classes, weights.normalization)
     if weights.state is not None:
         unmatched = load_backbone(network, weights.state, weights.source)
         if unmatched:
@@ -240,11 +275,12 @@ def _hear(logbook: Logbook, plan: Plan, progress: Progress) -> Callable[[EpochLo
 
 
 @contextmanager
-def _closing(tracker: Tracker) -> Iterator[None]:
-    """Close the run as what it was if it ends before its time."""
+def _closing(tracker: Tracker, name: str) -> Iterator[None]:
+    """Close the run as what it was if it ends before its time; an interrupt learns its name."""
     try:
         yield
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as signal:
+        signal.args = (name,)
         tracker.finish("KILLED")
         raise
     except BaseException:

@@ -44,8 +44,11 @@ class Logbook:
         self._plan, self._tracker, self._log_pictures = plan, tracker, log_pictures
         self._epochs: list[EpochLog] = []
 
-    def open(self, tags: Mapping[str, str]) -> str:
-        """Start the run with its settings and data, and `tags` beside ours; return its id."""
+    def open(self, tags: Mapping[str, str], record: str | None = None) -> str:
+        """Start the run with its settings and data, and `tags` beside ours; return its id.
+
+        With `record`, the id of one that goes on, what it has already is not said again.
+        """
         plan, recipe = self._plan, self._plan.settled.recipe
         own = {
             "transfer.task": plan.task.name,
@@ -55,7 +58,10 @@ class Logbook:
         }
         params = {name: _as_text(value) for name, value in recipe.dotted().items()}
         run_id = self._tracker.start(
-            RunDescription(plan.task.name, plan.name, params, {**environment_tags(), **own, **tags})
+            RunDescription(
+                plan.task.name, plan.name, params, {**environment_tags(), **own, **tags}
+            ),
+            record,
         )
         self._tracker.read(self._inputs())
         self._keep_json("recipe.json", recipe.model_dump(mode="json"))
@@ -85,9 +91,11 @@ class Logbook:
         picture = learning_curves(pd.DataFrame(rows), headline, kept_epoch)
         self._tracker.keep("figures/learning_curves.png", picture)
 
-    def scores(self, split: str, predictions: Predictions, scores: Mapping[str, Score]) -> None:
-        """Record what the kept weights reach on a split."""
-        self._tracker.log(flat(scores, f"{split}/"))
+    def scores(
+        self, split: str, predictions: Predictions, scores: Mapping[str, Score], epoch: int
+    ) -> None:
+        """Record what the kept weights, those of `epoch`, reach on a split."""
+        self._tracker.log(flat(scores, f"{split}/"), step=epoch)
         table = pd.DataFrame([{"score": name, **score._asdict()} for name, score in scores.items()])
         self._keep_table(f"scores/{split}.csv", table)
         self._keep_table(f"scores/{split}_per_class.csv", per_class_table(predictions))

@@ -25,6 +25,8 @@ class Strategy(StrEnum):
     PROBE = "probe"
     FINETUNE = "finetune"
     LP_FT = "lp-ft"
+    GRADUAL = "gradual"
+    PARTIAL = "partial"
     SCRATCH = "scratch"
 
 
@@ -78,8 +80,11 @@ class TrainingSettings(Settings):
     """Longest gradient of a step; 0 does not clip."""
     patience: int = Field(default=0, ge=0)
     """Epochs without a better headline on val before stopping early; 0 runs them all."""
+    frozen_to: str | None = None
+    """Last stage that partial leaves as it is, as in layer2; unset takes the lower half of them."""
     batch_statistics: Literal["auto", "frozen", "updated"] = "auto"
-    """Batch norm's running statistics; auto freezes them where a batch has under 16 rows."""
+    """Batch norm's running statistics; auto freezes them where a batch has under 16 rows, too few
+    for a mean, but not from scratch, where there are none to keep."""
 
 
 class MachineSettings(Settings):
@@ -93,6 +98,10 @@ class MachineSettings(Settings):
     """Processes that read pictures; unset lets the machine decide. No effect on results."""
     threads: int | None = Field(default=None, ge=1)
     """Threads of a step; unset takes every core."""
+    deterministic: bool = False
+    """Take only algorithms that give the same bits again, slower on a card; a CPU always does."""
+    checkpoint_minutes: float = Field(default=10, ge=0)
+    """Most minutes of training that a crash can cost, beside each epoch's end; 0 leaves only that."""
     cache_gb: float | None = Field(default=None, ge=0)
     """Most memory for decoded pixels, GB; unset takes a quarter of what is free."""
 
@@ -105,8 +114,11 @@ class Recipe(Settings):
     weights: str = "auto"
     """Where the backbone's come from: auto, starter, none, hub, a .safetensors file, a run."""
     strategy: Strategy = Strategy.LP_FT
-    """probe: head on frozen features. finetune: all weights at once. lp-ft: batch statistics of the
-    new pictures, probe, then all weights from there. scratch: all weights from nothing."""
+    """lp-ft: batch statistics of the new pictures, a head by probe, then all weights from there; val
+    may keep the probe, so it is right from two pictures a class on. probe: only a head, on frozen
+    features; seconds. partial: probe, then the stages above `training.frozen_to`. gradual: as
+    lp-ft, but stage by stage from the head. finetune: all weights at once, from a blank head.
+    scratch: all weights from nothing."""
     epochs: int = Field(default=10, ge=1)
     """Passes over the training rows; a probe needs none."""
     size: int = Field(default=224, ge=8)

@@ -8,7 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from transfer.experiment import RunResult, run
+from transfer.continuation import Continuation, check_data, check_settings
+from transfer.errors import CheckpointError
+from transfer.experiment import Place, RunResult, run
 from transfer.logbook import SPLIT_TABLE
 from transfer.network.pretrained import FindModel
 from transfer.overlay import Layer, read_layer
@@ -18,6 +20,7 @@ from transfer.progress import Progress, Silent
 from transfer.tracking.mlflow_tracker import MlflowTracker
 from transfer.tracking.names import unique_name
 from transfer.tracking.runs import fetch, find_run, model_folder
+from transfer.tracking.stored_runs import StoredRun
 from transfer.tracking.store import DEFAULT_OUT, Store, open_store, prepare_folder
 
 
@@ -87,7 +90,7 @@ def fit(  # noqa: PLR0913  # the everyday settings, each by its name
         data: a folder of class folders, or a table with columns image and label.
         backbone: any timm model name.
         weights: auto, starter, none, hub, a .safetensors file, or an earlier run.
-        strategy: probe, finetune, lp-ft or scratch.
+        strategy: lp-ft, probe, partial, gradual, finetune or scratch.
         epochs: passes over the training rows.
         size: side of the picture the network sees, px.
         batch_size: rows of a step.
@@ -144,8 +147,54 @@ def carry_out(request: Request, progress: Progress) -> RunResult:
         plan,
         MlflowTracker(store, progress.warn),
         progress,
-        _finder(store),
+        Place(_finder(store), store.checkpoints),
         log_pictures=request.log_images or not plan.task.sensitive,
+    )
+
+
+def resume(
+    run_name: str,
+    *,
+    out: Path | str = DEFAULT_OUT,
+    tracking_uri: str | None = None,
+    progress: Progress | None = None,
+) -> RunResult:
+    """Continue a run that was killed or interrupted, as if nothing had happened.
+
+    It stays the same run of the store, and ends with the weights that it would have had.
+
+    Args:
+        run_name: name or id of the run, or "last".
+        out: folder of the run store.
+        tracking_uri: of an MLflow server, as when the run began.
+        progress: told what happens; unset is silent.
+
+    Raises:
+        CheckpointError: it is over, or its data, its settings or its checkpoint are not what they
+            were; the message says what differs.
+        TransferError: as `fit` does.
+    """
+    progress = progress or Silent()
+    store = open_store(Path(out), tracking_uri)
+    continued = _continuation(store, find_run(store, run_name))
+    card, splits = continued.card(), continued.splits()
+    task = load_task(card.task)
+    check_settings(card, task.defaults())
+    plan = make_plan(
+        task,
+        Path(card.data),
+        card.layers(),
+        previous=splits,
+        find_model=_finder(store),
+        progress=progress,
+    )
+    check_data(card, plan.manifest, splits)
+    return run(
+        replace(plan, name=card.name),
+        MlflowTracker(store, progress.warn),
+        progress,
+        Place(_finder(store), store.checkpoints, continued),
+        log_pictures=card.log_pictures,
     )
 
 
@@ -169,6 +218,18 @@ def plan_for(request: Request, store: Store, progress: Progress) -> Plan:
 
 def _finder(store: Store) -> FindModel:
     return lambda run: model_folder(store, find_run(store, run))
+
+
+def _continuation(store: Store, found: StoredRun) -> Continuation:
+    folders = [store.checkpoints / id_ for id_ in found.ids]
+    here = [folder for folder in folders if folder.is_dir()]
+    if not here:
+        raise CheckpointError(
+            f"run {found.name!r} is {found.status} and has no checkpoint in "
+            f"{str(store.checkpoints)!r}, so there is nothing to continue; to start from its "
+            f"weights: transfer fit ... --weights {found.name}"
+        )
+    return Continuation(here[0])
 
 
 def _splits_of(store: Store, run: str) -> dict[str, str]:

@@ -38,6 +38,7 @@ app = typer.Typer(
 _LEARN, _LOOK, _USE = "Learn", "Look", "Use"
 app.command("demo", rich_help_panel=_LEARN)(fit.demo)
 app.command("fit", rich_help_panel=_LEARN)(fit.fit)
+app.command("resume", rich_help_panel=_LEARN)(fit.resume)
 app.command("recipe", rich_help_panel=_LEARN)(fit.recipe)
 app.command("tasks", rich_help_panel=_LEARN)(tasks.tasks)
 app.command("samples", rich_help_panel=_LEARN)(data.samples)

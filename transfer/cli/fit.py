@@ -3,7 +3,8 @@
 import json
 import shlex
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 _SETTING = typer.Option(
     "--set", metavar="KEY=VALUE", help="Any setting of transfer recipe; repeatable."
 )
-_INTERRUPTED = 130
+_INTERRUPTED, _TERMINATED = 130, 143  # 128 and the number of the signal
 
 Backbone = Annotated[str | None, typer.Option(help="Any timm model name.", show_default=False)]
 Weights = Annotated[
@@ -30,7 +31,7 @@ Weights = Annotated[
     ),
 ]
 Strategy = Annotated[
-    str | None, typer.Option(help="probe, finetune, lp-ft or scratch.", show_default=False)
+    str | None, typer.Option(help="lp-ft, probe, partial, gradual, finetune or scratch.", show_default=False)
 ]
 Epochs = Annotated[int | None, typer.Option(help="Passes over the data.", show_default=False)]
 Size = Annotated[int | None, typer.Option(help="Side of the picture, px.", show_default=False)]
@@ -102,6 +103,19 @@ def fit(  # noqa: PLR0913  # the everyday options
         _run(request)
 
 
+def resume(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="Name or id of the run, or last.")],
+    out: Out = Path("mlruns"),
+    tracking_uri: TrackingUri = None,
+) -> None:
+    """Continue a run that was killed or interrupted; it ends as if nothing had happened."""
+    with OUT.status("loading torch"):
+        from transfer.start import resume  # noqa: PLC0415  # seconds of imports, said aloud
+    with _resumable(out, tracking_uri):
+        result = resume(run, out=out, tracking_uri=tracking_uri, progress=Terminal())
+    _tell(result, out, tracking_uri)
+
+
 def recipe(
     task: Task,
     recipe_file: RecipeFile = None,
@@ -157,12 +171,28 @@ def _assignments(settings: list[str] | None) -> Mapping[str, Any]:
 def _run(request: "Request") -> None:
     from transfer.start import carry_out  # noqa: PLC0415  # loaded by _request
 
-    result = carry_out(request, Terminal())
-    _print_result(result, request)
-    if result.status == "KILLED":
-        raise typer.Exit(_INTERRUPTED)
-    if result.status == "FAILED":
-        raise typer.Exit(2)
+    with _resumable(request.out, request.tracking_uri):
+        result = carry_out(request, Terminal())
+    _tell(result, request.out, request.tracking_uri)
+
+
+@contextmanager
+def _resumable(out: Path, tracking_uri: str | None) -> Iterator[None]:
+    """Say how a run goes on that was interrupted before it had any weights worth keeping.
+
+    Raises:
+        typer.Exit: there is such a run.
+    """
+    try:
+        yield
+    except KeyboardInterrupt as signal:
+        if not signal.args:
+            raise
+        name = shlex.quote(str(signal.args[0]))
+        ERR.print("killed     before an epoch was through. To go on:")
+        ERR.print(f"           transfer resume {name}{_options('--out', out, tracking_uri)}")
+        ended = _TERMINATED if type(signal).__name__ == "Terminated" else _INTERRUPTED
+        raise typer.Exit(ended) from signal
 
 
 def _dry_run(request: "Request") -> None:
@@ -188,28 +218,35 @@ def _print_recipe(settled: "Settled") -> None:
     OUT.print("#       kept in a file, all of this is what --recipe reads")
 
 
-def _print_result(result: "RunResult", request: "Request") -> None:
-    from transfer.tracking.store import open_store  # noqa: PLC0415  # loaded by _request
+def _tell(result: "RunResult", out: Path, tracking_uri: str | None) -> None:
+    """Print what a run found, where it is, and what to type next; exit as it ended.
+
+    Raises:
+        typer.Exit: it ended before its time.
+    """
+    from transfer.tracking.store import open_store  # noqa: PLC0415  # loaded with the run
 
     for split, scores in (("val", result.val), ("test", result.test)):
         if scores:
             OUT.print(f"{split:<10} {_scores_line(scores)}")
     kept = "the probe" if result.epoch == 0 else f"epoch {result.epoch}"
-    opened = open_store(request.out, request.tracking_uri)
-    place = request.out if opened.database else opened.address
+    opened = open_store(out, tracking_uri)
+    place = out if opened.database else opened.address
     OUT.print(f"run        {result.name} ({result.run_id}) in {place}, weights of {kept}")
-    name, store = shlex.quote(result.name), _store_options(request, "--store")
-    again = f"transfer fit {request.task} --data"
-    out = _store_options(request, "--out")
-    if result.status != "FINISHED":
-        data = shlex.quote(str(request.data))
-        ERR.print(f"{result.status.lower():<10} {result.ended}")
-        ERR.print("           the test rows were not looked at. To go on from here:")
-        ERR.print(f"           {again} {data} --weights {name}{out}")
+    name, again = shlex.quote(result.name), f"transfer fit {result.task} --data YOUR/FOLDER"
+    into, store = (_options(option, out, tracking_uri) for option in ("--out", "--store"))
+    if result.status == "FINISHED":
+        OUT.print(f"next       transfer ui{store}   transfer runs{store}")
+        OUT.print(f"           transfer predict {name} PICTURE{store}")
+        OUT.print(f"           {again}{into}")
         return
-    OUT.print(f"next       transfer ui{store}   transfer runs{store}")
-    OUT.print(f"           transfer predict {name} PICTURE{store}")
-    OUT.print(f"           {again} YOUR/FOLDER{out}")
+    ERR.print(f"{result.status.lower():<10} {result.ended}")
+    ERR.print("           the test rows were not looked at. To go on from here:")
+    if result.status == "KILLED":
+        ERR.print(f"           transfer resume {name}{into}")
+        raise typer.Exit(_TERMINATED if result.ended.startswith("terminated") else _INTERRUPTED)
+    ERR.print(f"           {again} --weights {name} --lr SMALLER{into}")
+    raise typer.Exit(2)
 
 
 def _scores_line(scores: Mapping[str, float]) -> str:
@@ -224,8 +261,8 @@ def _scores_line(scores: Mapping[str, float]) -> str:
     return "  ".join(parts)
 
 
-def _store_options(request: "Request", option: str) -> str:
-    options = "" if request.out == Path("mlruns") else f" {option} {shlex.quote(str(request.out))}"
-    if request.tracking_uri:
-        options += f" --tracking-uri {shlex.quote(request.tracking_uri)}"
+def _options(option: str, out: Path, tracking_uri: str | None) -> str:
+    options = "" if out == Path("mlruns") else f" {option} {shlex.quote(str(out))}"
+    if tracking_uri:
+        options += f" --tracking-uri {shlex.quote(tracking_uri)}"
     return options

@@ -2,9 +2,11 @@
 
 import copy
 import math
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -34,19 +36,36 @@ class Best:
 
     def offer(self, network: nn.Module, validation: Validation, epoch: int) -> bool:
         """Keep the weights of `network` if its headline is the best so far; say if it was."""
-        if self.validation is not None and self._rank(validation) <= self._rank(self.validation):
+        if self.validation is not None and self.rank(validation) <= self.rank(self.validation):
             return False
         self.epoch, self.validation = epoch, validation
         self._weights = copy.deepcopy(network.state_dict())
         return True
 
-    def _rank(self, validation: Validation) -> float:
+    def rank(self, validation: Validation) -> float:
+        """Return the headline, higher is better."""
         score = validation.scores[self._headline]
         return -math.inf if math.isnan(score) else score  # no number is better than none
 
     def is_stale(self, epoch: int) -> bool:
         """Say whether `patience` epochs have passed without a better one; patience 0 never ends."""
         return 0 < self._patience <= epoch - max(self.epoch, 0)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a checkpoint keeps of it."""
+        said = self.validation
+        return {
+            "epoch": self.epoch,
+            "weights": self._weights,
+            "probabilities": None if said is None else torch.from_numpy(said.probabilities),
+            "scores": None if said is None else said.scores,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what a checkpoint kept."""
+        self.epoch, self._weights = state["epoch"], state["weights"]
+        if state["scores"] is not None:
+            self.validation = Validation(state["probabilities"].numpy(), state["scores"])
 
     def restore(self, network: nn.Module) -> Validation:
         """Put the best weights back into `network` and return what they said on val.

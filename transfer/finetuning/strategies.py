@@ -3,26 +3,75 @@
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from transfer.errors import TrainingError
 from transfer.finetuning.adaptation import adapt_statistics
+from transfer.finetuning.checkpoint import Checkpoints
 from transfer.finetuning.devices import Compute
-from transfer.finetuning.finetuner import Ended, Ending, EpochLog, Training, finetune
+from transfer.finetuning.finetuner import Ended, Ending, EpochLog, Trainer, Training
+from transfer.finetuning.interruption import Interruption
 from transfer.finetuning.probe import extract_features, fit_linear_head
 from transfer.finetuning.stopping import Best, Validation
 from transfer.network.backbone import Network
-from transfer.network.freezing import freeze_backbone
+from transfer.network.freezing import stage_number, statistics_for, train_from
 from transfer.network.objective import Objective
+from transfer.network.stages import stages
 from transfer.pixels.batches import Batch, Batches
 from transfer.pixels.views import epoch_order
 from transfer.progress import Progress, Step
 from transfer.recipe import Recipe, Strategy
 
 _ADAPTED_ON = 4096  # rows; the statistics of more would not differ
+
+
+class Way(NamedTuple):
+    """What a strategy does, in this order.
+
+    Attributes:
+        adapts: takes the batch statistics of the new pictures first.
+        probes: fits the best linear head on frozen features; it is candidate zero.
+        trains: (epoch, epochs, stages, the first stage above what `frozen_to` names) -> number of
+            the first stage that learns; None where nothing but the head does.
+    """
+
+    adapts: bool
+    probes: bool
+    trains: Callable[[int, int, int, int], int] | None
+
+
+def _all(epoch: int, epochs: int, count: int, above: int) -> int:  # noqa: ARG001  # a Way's form
+    return 0
+
+
+def _above(epoch: int, epochs: int, count: int, above: int) -> int:  # noqa: ARG001  # a Way's form
+    return above
+
+
+def _from_the_head(epoch: int, epochs: int, count: int, above: int) -> int:  # noqa: ARG001  # see above
+    """Unfreeze one stage after the other in the first half of the epochs, the deepest first.
+
+    Howard and Ruder 2018 (ULMFiT, arXiv:1801.06146) let one more learn each epoch; here as many a
+    time as it takes to have all of them learn through the second half.
+    """
+    opened = 1 + (epoch - 1) * count * 2 // max(1, epochs)
+    return max(0, count - opened)
+
+
+WAYS = {
+    Strategy.PROBE: Way(adapts=False, probes=True, trains=None),
+    Strategy.LP_FT: Way(adapts=True, probes=True, trains=_all),
+    Strategy.FINETUNE: Way(adapts=False, probes=False, trains=_all),
+    Strategy.GRADUAL: Way(adapts=True, probes=True, trains=_from_the_head),
+    Strategy.PARTIAL: Way(adapts=False, probes=True, trains=_above),
+    Strategy.SCRATCH: Way(adapts=False, probes=False, trains=_all),
+}
 
 
 @dataclass(frozen=True)
@@ -33,10 +82,11 @@ class Lesson:
         batches: reads rows by number.
         train: row numbers to learn from.
         val: row numbers that select.
-        targets: class numbers of all rows, (N,).
-        objective: loss and probabilities for the kind of target.
-        predict: (network, row numbers) -> probabilities (n, K), by the scoring path.
-        score: probabilities of the val rows (n, K) -> scores by name.
+        targets: of all rows, (N,) class numbers or (N, K).
+        objective: head and probabilities for the kind of target.
+        loss: logits, targets, share of the training that is over -> mean loss, a scalar.
+        predict: (network, row numbers) -> what it says on them, by the scoring path.
+        score: what was said on the val rows -> scores by name.
         headline: which score picks the best weights.
     """
 
@@ -45,9 +95,32 @@ class Lesson:
     val: NDArray[np.int64]
     targets: NDArray[np.int64]
     objective: Objective
+    loss: Callable[[Tensor, Tensor, float], Tensor]
     predict: Callable[[Network, NDArray[np.int64]], NDArray[np.float32]]
     score: Callable[[NDArray[np.float32]], dict[str, float]]
     headline: str
+
+
+@dataclass(frozen=True)
+class Host:
+    """What a run gets from where it runs.
+
+    Attributes:
+        compute: device and precision.
+        progress: told of everything that takes time.
+        on_epoch: hears of each epoch, once it cannot be lost.
+        checkpoints: of this run.
+        interruption: holds Ctrl-C and SIGTERM back where they would do harm.
+        decide: keeps a setting that was found by trial, by its name, so that a run that goes on
+            does not try again.
+    """
+
+    compute: Compute
+    progress: Progress
+    on_epoch: Callable[[EpochLog], None]
+    checkpoints: Checkpoints
+    interruption: Interruption
+    decide: Callable[[str, float], None]
 
 
 @dataclass(frozen=True)
@@ -65,62 +138,78 @@ class Learned:
     val: Validation
 
 
-def learn(
-    network: Network,
-    lesson: Lesson,
-    recipe: Recipe,
-    compute: Compute,
-    progress: Progress,
-    on_epoch: Callable[[EpochLog], None],
-) -> Learned:
+def learn(network: Network, lesson: Lesson, recipe: Recipe, host: Host) -> Learned:
     """Teach `network`, in place, by the recipe's strategy; it ends with the best weights.
+
+    Where the host has a checkpoint, the training goes on from there.
 
     Raises:
         TrainingError: the loss became no number before there were weights worth keeping.
+        CheckpointError: the checkpoint is damaged.
+        OutputError: a checkpoint cannot be written.
     """
-    best, ended = Best(lesson.headline, recipe.training.patience), Ended(Ending.COMPLETED)
-    if recipe.strategy is Strategy.LP_FT:
-        _adapt(network, lesson, recipe, compute, progress)
-    if recipe.strategy in {Strategy.PROBE, Strategy.LP_FT}:
-        on_epoch(_probe(network, lesson, recipe, compute, best, progress))
-    if recipe.strategy is not Strategy.PROBE:
-        training = Training(
-            batches=lambda epoch: lesson.batches.training(lesson.train, epoch),
-            rows=len(lesson.train),
-            steps=lesson.batches.steps(len(lesson.train)),
-            loss=lesson.objective.loss,
-            validate=lambda net: _validation(lesson.predict(net, lesson.val), lesson),
-            on_epoch=on_epoch,
-        )
-        ended = finetune(network, training, recipe, compute, best, progress)
+    way, best = WAYS[recipe.strategy], Best(lesson.headline, recipe.training.patience)
+    state, logs = host.checkpoints.load(), list[EpochLog]()
+    if state is None and way.adapts:
+        _adapt(network, lesson, recipe, host)
+    if state is None and way.probes:
+        logs.append(_probe(network, lesson, recipe, host, best))
+    if way.trains is None:
+        for log in logs:
+            host.on_epoch(log)
+        return Learned(Ended(Ending.COMPLETED), best.epoch, best.restore(network))
+    trainer = _trainer(network, lesson, recipe, host, best)
+    if state is None:
+        trainer.begin(logs)
+    else:
+        trainer.resume(state)
+    ended = trainer.run(host.progress, host.interruption)
     return Learned(ended, best.epoch, best.restore(network))
 
 
-def _adapt(
-    network: Network, lesson: Lesson, recipe: Recipe, compute: Compute, progress: Progress
-) -> None:
+def _trainer(network: Network, lesson: Lesson, recipe: Recipe, host: Host, best: Best) -> Trainer:
+    batches, rows = lesson.batches.steps(len(lesson.train)), len(lesson.train)
+    statistics = statistics_for(
+        recipe.training.batch_statistics,
+        rows // batches,
+        from_scratch=recipe.strategy is Strategy.SCRATCH,
+    )
+    trains = WAYS[recipe.strategy].trains or _all
+    above = stage_number(network, recipe.training.frozen_to) + 1
+    count = len(stages(network.backbone))
+    training = Training(
+        batches=lambda epoch, first: lesson.batches.training(lesson.train, epoch, first=first),
+        rows=rows,
+        batches_per_epoch=batches,
+        loss=lesson.loss,
+        prepare=lambda net, epoch: train_from(
+            net, trains(epoch, recipe.epochs, count, above), statistics
+        ),
+        validate=lambda net: _validation(lesson.predict(net, lesson.val), lesson),
+        on_epoch=host.on_epoch,
+    )
+    return Trainer(network, training, recipe, host.compute, best, host.checkpoints)
+
+
+def _adapt(network: Network, lesson: Lesson, recipe: Recipe, host: Host) -> None:
     """Give the backbone the batch statistics of the training rows, as training will."""
     rows = epoch_order(lesson.train, recipe.seed, 0)[:_ADAPTED_ON]
-    with progress.step("adapting", len(rows), "images") as step:
+    with host.progress.step("adapting", len(rows), "images") as step:
         batches = _counted(lesson.batches.plain(rows), step)
-        adapt_statistics(network, batches, compute)
+        adapt_statistics(network, batches, host.compute)
 
 
-def _probe(
-    network: Network,
-    lesson: Lesson,
-    recipe: Recipe,
-    compute: Compute,
-    best: Best,
-    progress: Progress,
-) -> EpochLog:
+def _probe(network: Network, lesson: Lesson, recipe: Recipe, host: Host, best: Best) -> EpochLog:
     """Give `network` the best linear head on frozen features, and offer it as candidate zero."""
-    freeze_backbone(network)
+    train_from(network, len(stages(network.backbone)), BatchStatistics.FROZEN)
     rows, began = len(lesson.train) + len(lesson.val), time.perf_counter()
-    with progress.step("features", rows, "images") as step:
+    with host.progress.step("features", rows, "images") as step:
         train, val = (
             extract_features(
-                network, _counted(lesson.batches.plain(numbers), step), compute, fitted_on=fitted_on
+                network,
+                _counted(lesson.batches.plain(numbers), step),
+                host.compute,
+                fitted_on=fitted_on,
             )
             for numbers, fitted_on in ((lesson.train, True), (lesson.val, False))
         )
@@ -137,7 +226,7 @@ def _probe(
     )
     head.place(network.head)
     with torch.inference_mode():
-        logits = network.head(compute.move(val))
+        logits = network.head(host.compute.move(val))
         probabilities = lesson.objective.probabilities(logits).cpu().numpy()
     validation = _validation(probabilities, lesson)
     improved = best.offer(network, validation, epoch=0)

@@ -84,10 +84,18 @@ class Batches:
                 pin_memory=torch.cuda.is_available(),
             )
 
-    def training(self, numbers: NDArray[np.int64], epoch: int) -> Iterator[Batch]:
-        """Yield the rows `numbers` as views, in the order that (seed, epoch) draws."""
-        order = epoch_order(numbers, self._seed, epoch)
-        return self._read([_Order(part, epoch) for part in even_batches(order, self._batch_size)])
+    def training(
+        self, numbers: NDArray[np.int64], epoch: int, *, first: int = 0
+    ) -> Iterator[Batch]:
+        """Yield the rows `numbers` as views, in the order that (seed, epoch) draws.
+
+        Args:
+            numbers: rows of the epoch, (n,).
+            epoch: which one; it draws order and views.
+            first: number of the batch to begin with, for an epoch that goes on.
+        """
+        parts = even_batches(epoch_order(numbers, self._seed, epoch), self._batch_size)
+        return self._read([_Order(part, epoch) for part in parts[first:]])
 
     def plain(self, numbers: NDArray[np.int64]) -> Iterator[Batch]:
         """Yield the rows `numbers` in their order, as scoring sees them."""

@@ -1,0 +1,166 @@
+"""What a run leaves behind so that it can be continued, and what must be the same then."""
+
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from transfer.errors import CheckpointError, OutputError
+from transfer.finetuning.checkpoint import Checkpoints
+from transfer.network.backbone import Network, Normalization
+from transfer.overlay import Layer
+from transfer.plan import Plan
+from transfer.recipe import Recipe, dotted
+from transfer.samples.manifest import Manifest
+
+_CARD, _SPLIT = "run.json", "split.parquet"
+
+
+class Card(BaseModel):
+    """What a run was before its process ended.
+
+    Attributes:
+        version: of this package.
+        task: name of the task.
+        name: of the run.
+        data: absolute folder or table.
+        digest: of the rows with their labels, groups and splits.
+        recipe: every setting, backbone and weights decided.
+        decisions: settings that the machine or a trial decided, nested; they are not tried again.
+        weights: where those of the backbone came from, for people.
+        normalization: of the network.
+        log_pictures: pictures of the data may go into the record.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: str
+    task: str
+    name: str
+    data: str
+    digest: str
+    recipe: dict[str, Any]
+    decisions: dict[str, Any]
+    weights: str
+    normalization: Normalization
+    log_pictures: bool
+
+    def layers(self) -> list[Layer]:
+        """Return the settings that a continued run has, the uppermost last."""
+        return [Layer(f"run {self.name}", self.recipe), Layer("decided", self.decisions)]
+
+
+class Continuation:
+    """The folder of a run that is not over: its card, its split, its checkpoints."""
+
+    def __init__(self, folder: Path) -> None:
+        """Name the folder; its own name is the id of the run's record."""
+        self.folder, self.record = folder, folder.name
+        self.checkpoints = Checkpoints(folder)
+
+    def write(self, card: Card, manifest: Manifest) -> None:
+        """Keep what the run is, before it learns anything.
+
+        Raises:
+            OutputError: the folder cannot be written to.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            manifest.rows[["key", "split"]].to_parquet(self.folder / _SPLIT, index=False)
+            self._write(card)
+        except OSError as error:
+            raise OutputError(
+                f"cannot write to {str(self.folder)!r}: {error.strerror or error}"
+            ) from error
+
+    def decide(self, name: str, value: float) -> None:
+        """Keep a setting of the recipe that was found by trial."""
+        card = self.card()
+        self._write(card.model_copy(update={"decisions": {**card.decisions, name: value}}))
+
+    def card(self) -> Card:
+        """Return what the run was.
+
+        Raises:
+            CheckpointError: there is nothing to continue, or it cannot be read.
+        """
+        try:
+            return Card.model_validate_json((self.folder / _CARD).read_bytes())
+        except FileNotFoundError as error:
+            raise CheckpointError(
+                f"there is no checkpoint in {str(self.folder)!r}: the run is over, or was not made "
+                "on this machine. To start from its weights: transfer fit ... --weights RUN"
+            ) from error
+        except (OSError, ValidationError) as error:
+            raise CheckpointError(f"{str(self.folder / _CARD)!r} cannot be read: {error}") from error
+
+    def splits(self) -> dict[str, str]:
+        """Return row key -> split.
+
+        Raises:
+            CheckpointError: the table is missing or damaged.
+        """
+        try:
+            table = pd.read_parquet(self.folder / _SPLIT)
+        except (OSError, ValueError) as error:
+            raise CheckpointError(f"{str(self.folder / _SPLIT)!r} cannot be read: {error}") from error
+        return dict(zip(table["key"], table["split"], strict=True))
+
+    def _write(self, card: Card) -> None:
+        incoming = self.folder / "incoming_card"
+        incoming.write_text(card.model_dump_json(indent=1), encoding="utf-8")
+        incoming.replace(self.folder / _CARD)
+
+
+def card_of(
+    plan: Plan, decisions: Mapping[str, Any], network: Network, *, weights: str, log_pictures: bool
+) -> Card:
+    """Return the card of a run that is about to begin."""
+    return Card(
+        version=version("resnet-transfer"),
+        task=plan.task.name,
+        name=plan.name,
+        data=str(plan.data.absolute()),
+        digest=plan.manifest.digest(),
+        recipe=plan.settled.recipe.model_dump(mode="json"),
+        decisions=dict(decisions),
+        weights=weights,
+        normalization=network.normalization,
+        log_pictures=log_pictures,
+    )
+
+
+def check_settings(card: Card, defaults: Recipe) -> None:
+    """Refuse a run whose settings are not those that this version knows.
+
+    Raises:
+        CheckpointError: with the settings that came or went.
+    """
+    then, now = set(dotted(card.recipe)), set(defaults.dotted())
+    if then != now:
+        raise CheckpointError(
+            f"run {card.name!r} was made by version {card.version}, whose recipe differs: "
+            f"it has {sorted(then - now) or 'nothing'} more and lacks {sorted(now - then)}. "
+            f"Continue it with that version, or start anew with --weights {card.name}"
+        )
+
+
+def check_data(card: Card, manifest: Manifest, splits: Mapping[str, str]) -> None:
+    """Refuse to continue on other rows.
+
+    Raises:
+        CheckpointError: with how many rows came, went or changed.
+    """
+    if manifest.digest() == card.digest:
+        return
+    keys = set(manifest.rows["key"])
+    raise CheckpointError(
+        f"the data in {card.data!r} are not those that run {card.name!r} began with: "
+        f"{len(keys - set(splits))} row(s) are new, {len(set(splits) - keys)} are gone, and of the "
+        "others a label, a group or a split may have changed. Put them back, or start anew with "
+        f"--weights {card.name} --split {card.name}"
+    )
+
