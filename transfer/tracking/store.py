@@ -63,8 +63,12 @@ class Store:
 
     @property
     def records(self) -> Path:
-        """Folder of the records that are not delivered yet."""
+        """Folder of the records that are not delivered yet, or whose runs may be continued."""
         return self.out / "records"
+
+    def checkpoints(self, record_id: str) -> Path:
+        """Return the folder that a run can be continued from while it stands."""
+        return self.out / "checkpoints" / record_id
 
     @property
     def checkpoints(self) -> Path:

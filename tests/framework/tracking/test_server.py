@@ -163,3 +163,58 @@ def _delivered_steps(store: Store, record_id: str) -> list[tuple[int, float]]:
     for run in client.search_runs(["1"], f"tags.`transfer.record` = '{record_id}'"):
         return _steps(client, run.info.run_id, "train/loss")
     return []
+
+
+def _model(text: str) -> Callable[[Path], None]:
+    def write(folder: Path) -> None:
+        (folder / "network.safetensors").write_text(text)
+
+    return write
+
+
+def test_a_killed_run_is_continued_on_the_server_which_dies_meanwhile(
+    remote: Store, server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(spool, "_FAILING_SECONDS", 0.5)
+    run = RunDescription("demo", "continued")
+    tracker = MlflowTracker(remote, pytest.fail)
+    record_id = tracker.start(run)
+    remote.checkpoints(record_id).mkdir(parents=True)
+    _log(tracker, range(10))
+    tracker.keep("a.txt", b"first")
+    tracker.keep_model(_model("first"))
+    tracker.finish("KILLED")
+    sync(remote, Silent())
+    first = find_run(remote, record_id)
+    assert first.status == "KILLED"
+    assert first.run_id != record_id
+    folder = _fetched_model(remote, record_id, tmp_path / "other machine")
+    assert (folder / "network.safetensors").read_text() == "first"
+
+    tracker = MlflowTracker(remote, lambda _: None)
+    tracker.start(run, record_id)
+    _log(tracker, range(15))
+    server.kill()
+    assert tracker.finish("FAILED") == record_id
+    server.start()
+    tracker = MlflowTracker(remote, pytest.fail)
+    tracker.start(run, record_id)
+    _log(tracker, range(20))
+    tracker.keep("a.txt", b"last")
+    tracker.keep_model(_model("last"))
+    assert tracker.finish("FINISHED") == first.run_id
+
+    client = connect(remote)
+    last = find_run(remote, record_id)
+    assert last.status == "FINISHED"
+    assert _steps(client, last.run_id, "train/loss") == [(step, step / 7) for step in range(20)]
+    assert fetch(remote, last, "a.txt", tmp_path / "into").read_bytes() == b"last"
+    assert len(client.search_logged_models(["1"], f"source_run_id = '{last.run_id}'")) == 1
+    assert (model_folder(remote, last) / "network.safetensors").read_text() == "last"
+    assert not (remote.records / record_id).exists()
+
+
+def _fetched_model(remote: Store, run: str, elsewhere: Path) -> Path:
+    """Return the model as a machine without the record gets it, into the cache of this test."""
+    other = open_store(elsewhere, remote.uri)
+    return model_folder(other, find_run(other, run))
