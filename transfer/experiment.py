@@ -259,7 +259,8 @@ def _card(plan: Plan, network: Network) -> ModelCard:
 
 def _hear(logbook: Logbook, plan: Plan, progress: Progress) -> Callable[[EpochLog], None]:
     """Return what listens to epochs: it keeps and shows each of them."""
-    began, headline, epochs = time.perf_counter(), plan.task.headline, plan.settled.recipe.epochs
+    began, headline = time.perf_counter(), plan.task.headline
+    epochs = plan.settled.recipe.passes(len(plan.manifest.numbers("train")))
 
     def hear(log: EpochLog) -> None:
         logbook.epoch(log)

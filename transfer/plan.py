@@ -73,6 +73,8 @@ def make_plan(
             "scores will look better than they are"
         )
     _say_what_was_understood(manifest, progress)
+    if recipe.epochs is None:
+        settled = settled.with_values("data", epochs=recipe.passes(len(manifest.numbers("train"))))
     name = f"{recipe.backbone}-{recipe.strategy}-{recipe.size}px-seed{recipe.seed}"
     return Plan(task, settled, data, manifest, inspected.broken, name)
 

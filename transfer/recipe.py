@@ -7,6 +7,10 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, model_validator
 
 
+# Chosen on val: of 1,136 faces 20 epochs reach 0.84 and 10 only 0.79, and 30 add nothing.
+_FEWEST_STEPS, _FEWEST_EPOCHS, _MOST_EPOCHS = 700, 10, 20
+
+
 class Settings(BaseModel):
     """Settings that never change once made; an unknown key is refused."""
 
@@ -119,8 +123,9 @@ class Recipe(Settings):
     features; seconds. partial: probe, then the stages above `training.frozen_to`. gradual: as
     lp-ft, but stage by stage from the head. finetune: all weights at once, from a blank head.
     scratch: all weights from nothing."""
-    epochs: int = Field(default=10, ge=1)
-    """Passes over the training rows; a probe needs none."""
+    epochs: int | None = Field(default=None, ge=1)
+    """Passes over the training rows; a probe needs none. Unset takes 10, and where that is under
+    700 steps more, up to 20: few pictures have to be seen more often."""
     size: int = Field(default=224, ge=8)
     """Side of the picture the network sees, px."""
     framing: Literal["crop", "pad", "squash"] = "crop"
@@ -141,6 +146,13 @@ class Recipe(Settings):
     """What may differ between machines without changing what is learned."""
     task: SerializeAsAny[TaskSettings] = TaskSettings()
     """The task's own settings."""
+
+    def passes(self, rows: int) -> int:
+        """Return the epochs in force for so many training rows: as set, else as many as suit."""
+        if self.epochs is not None:
+            return self.epochs
+        enough = -(-_FEWEST_STEPS * self.batch_size // max(1, rows))
+        return min(max(_FEWEST_EPOCHS, enough), _MOST_EPOCHS)
 
     @property
     def peak_lr(self) -> float:

@@ -125,8 +125,9 @@ class Trainer:
         self._network, self._training, self._recipe = network, training, recipe
         self._compute, self._best, self._checkpoints = compute, best, checkpoints
         settings = recipe.training
+        self._epochs = recipe.passes(training.rows)
         self._steps = math.ceil(training.batches_per_epoch / settings.accumulate)
-        self._schedule = Schedule(settings, recipe.peak_lr, recipe.epochs * self._steps)
+        self._schedule = Schedule(settings, recipe.peak_lr, self._epochs * self._steps)
         # One optimizer over all weights: what is frozen has no gradient, and is passed over.
         self._optimizer = build_optimizer(network, recipe.peak_lr, settings)
         self._average = WeightAverage(network, settings.ema) if settings.ema else None
@@ -186,7 +187,7 @@ class Trainer:
             KeyboardInterrupt, TrainingError: before there were any.
             OutputError: a checkpoint cannot be written.
         """
-        epochs = self._recipe.epochs
+        epochs = self._epochs
         try:
             while self._position.epoch <= epochs:
                 if self._best.is_stale(self._position.epoch - 1):
@@ -223,7 +224,7 @@ class Trainer:
         epoch, accumulate = self._position.epoch, self._recipe.training.accumulate
         self._training.prepare(self._network, epoch)
         batches = self._training.batches(epoch, self._position.step * accumulate)
-        what = f"epoch {epoch}/{self._recipe.epochs}"
+        what = f"epoch {epoch}/{self._epochs}"
         with progress.step(what, self._training.rows, "images") as shown:
             began = time.perf_counter()
             while group := list(islice(batches, accumulate)):
@@ -278,7 +279,7 @@ class Trainer:
         mixed = mix(pixels, self._recipe.training, (self._recipe.seed, *place))
         with self._compute.autocast():
             logits = self._network(mixed.pixels).float()
-        done = self._done / (self._recipe.epochs * self._steps)
+        done = self._done / (self._epochs * self._steps)
         loss = mixed.loss(lambda these: self._training.loss(logits, these, done), targets)
         loss = loss * (len(batch.targets) / rows)
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped

@@ -175,15 +175,16 @@ def _trainer(network: Network, lesson: Lesson, recipe: Recipe, host: Host, best:
         from_scratch=recipe.strategy is Strategy.SCRATCH,
     )
     trains = WAYS[recipe.strategy].trains or _all
-    above = stage_number(network, recipe.training.frozen_to) + 1
-    count = len(stages(network.backbone))
+    count, epochs = len(stages(network.backbone)), recipe.passes(rows)
+    last = recipe.training.frozen_to
+    above = stage_number(network, last) + 1 if last else -(-count // 2)
     training = Training(
         batches=lambda epoch, first: lesson.batches.training(lesson.train, epoch, first=first),
         rows=rows,
         batches_per_epoch=batches,
         loss=lesson.loss,
         prepare=lambda net, epoch: train_from(
-            net, trains(epoch, recipe.epochs, count, above), statistics
+            net, trains(epoch, epochs, count, above), statistics
         ),
         validate=lambda net: _validation(lesson.predict(net, lesson.val), lesson),
         on_epoch=host.on_epoch,
