@@ -4,7 +4,21 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializeAsAny,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
+
+from transfer.errors import RecipeError
+
+# Optimizers of timm whose weight decay is decoupled, besides those whose names end in w.
+_DECOUPLED = ("adabelief", "adafactor", "adan", "lamb", "muon")
 
 
 # Chosen on val, balanced accuracy after 10 and 20 epochs: 0.79 and 0.84 of 1,136 faces, to which 30
@@ -66,19 +80,50 @@ class ProbeSettings(Settings):
     """Most L-BFGS steps for each strength."""
 
 
+def _rate_or_auto(value: Any, check: ValidatorFunctionWrapHandler) -> float | Literal["auto"]:
+    try:
+        rate: float | Literal["auto"] = check(value)
+    except ValidationError as error:  # one sentence for both members of the union
+        raise ValueError("a learning rate is a number above 0, or auto") from error
+    return rate
+
+
+Rate = Annotated[Annotated[float, Field(gt=0)] | Literal["auto"], WrapValidator(_rate_or_auto)]
+
+
 class TrainingSettings(Settings):
     """How gradient descent moves the weights."""
 
     optimizer: str = "adamw"
     """Any optimizer of timm; adamw forgives a learning rate that is off by three."""
+    schedule: Literal["cosine", "one-cycle", "plateau"] = "cosine"
+    """Of the learning rate, behind the warm-up: cosine falls to zero over the run and needs nothing
+    else set; one-cycle starts at 1/25 and ends at 1/10000 of the peak (warmup = 0.3 is usual);
+    plateau keeps the peak and cuts it by ten when val no longer gains."""
+    plateau_patience: int = Field(default=2, ge=0)
+    """Epochs without a better headline that plateau puts up with; the next one cuts the rate. Two,
+    since the headline of a few hundred rows wobbles."""
     head_lr: float = Field(default=1.0, gt=0)
     """Learning rate of the head as a multiple of `lr`; a probed head needs no more."""
     layer_decay: float = Field(default=0.75, gt=0, le=1)
     """Each stage nearer to the input learns this much slower; its features are more general."""
-    weight_decay: float = Field(default=0.05, ge=0)
-    """Decoupled weight decay; never on norms and biases."""
+    weight_decay: float | None = Field(default=None, ge=0)
+    """Never on norms and biases; unset takes the optimizer's own: 0.05 where it is decoupled from
+    the gradient as in adamw, 0.5 for lion, 1e-4 where the gradient carries it as in sgd."""
     warmup: float = Field(default=0.1, ge=0, lt=1)
-    """Share of the steps in which the learning rate rises; a cosine brings it to zero after."""
+    """Share of the steps in which the learning rate rises, so that Adam's averages can settle."""
+    accumulate: int = Field(default=1, ge=1)
+    """Batches whose gradients make one step: a large step where memory holds small batches. One, as
+    more steps learn faster from the same rows."""
+    mixup: float = Field(default=0.0, ge=0)
+    """Alpha of mixup, which blends pairs of pictures; 0 is off, as a short run would underfit; 0.2
+    is usual for long runs and from scratch."""
+    cutmix: float = Field(default=0.0, ge=0)
+    """Alpha of cutmix, which pastes a box of one picture into another; 0 is off, as it may hide
+    what the label speaks of; 1 is usual. With mixup on as well a coin picks one for each batch."""
+    ema: float = Field(default=0.0, ge=0, lt=1)
+    """Decay of a moving average of the weights, which val then judges and the run keeps; 0 is off,
+    as the cosine's last small steps average already; 0.999 is usual for thousands of steps."""
     label_smoothing: float = Field(default=0.1, ge=0, lt=1)
     """Share of each label that is spread over all classes; keeps probabilities honest."""
     clip_norm: float = Field(default=1.0, ge=0)
@@ -90,6 +135,11 @@ class TrainingSettings(Settings):
     batch_statistics: Literal["auto", "frozen", "updated"] = "auto"
     """Batch norm's running statistics; auto freezes them where a batch has under 16 rows, too few
     for a mean, but not from scratch, where there are none to keep."""
+
+    @property
+    def decay(self) -> float:
+        """The weight decay in force: as set, else the optimizer's own."""
+        return _habits(self.optimizer)[1] if self.weight_decay is None else self.weight_decay
 
 
 class MachineSettings(Settings):
@@ -133,8 +183,9 @@ class Recipe(Settings):
     """How a picture becomes square: its centre, with a border, or out of shape."""
     batch_size: int = Field(default=32, ge=1)
     """Rows of a step."""
-    lr: float | None = Field(default=None, gt=0)
-    """Peak learning rate; unset takes the strategy's own: 1e-3, from scratch 2e-3."""
+    lr: Rate | None = None
+    """Peak learning rate; unset takes the strategy's own: 1e-3, from scratch 2e-3; ten times that
+    for sgd, a tenth for lion. auto finds it by a short trial on a copy."""
     seed: int = Field(default=0, ge=0)
     """Moves the first weights of a head, the order and the views; never the split."""
     split: SplitSettings = SplitSettings()
@@ -157,10 +208,17 @@ class Recipe(Settings):
 
     @property
     def peak_lr(self) -> float:
-        """The peak learning rate in force: as set, else the strategy's own."""
+        """The peak learning rate in force: as set, else that of strategy and optimizer.
+
+        Raises:
+            RecipeError: it is still to be found.
+        """
+        if self.lr == "auto":
+            raise RecipeError("lr = 'auto' is not known before it was found; give a number")
         if self.lr is not None:
             return self.lr
-        return 2e-3 if self.strategy is Strategy.SCRATCH else 1e-3
+        own = 2e-3 if self.strategy is Strategy.SCRATCH else 1e-3
+        return own * _habits(self.training.optimizer)[0]
 
     def with_task(self, settings: TaskSettings) -> Self:
         """Return a copy that carries the settings of a task."""
@@ -184,6 +242,21 @@ def dotted(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[prefix + key] = value
     return flat
+
+
+def _habits(optimizer: str) -> tuple[float, float]:
+    """Return learning rate as a multiple of adamw's, and weight decay, that suit an optimizer.
+
+    Plain gradients need larger steps than normalized ones, signs smaller ones with more decay
+    (Chen et al. 2023, Symbolic Discovery of Optimization Algorithms). Decay within the gradient
+    is a penalty on the loss: what adamw takes would drown the loss.
+    """
+    if "sgd" in optimizer or optimizer.startswith(("momentum", "nesterov")):
+        return 10.0, 1e-4
+    if "lion" in optimizer:
+        return 0.1, 0.5
+    decoupled = optimizer.endswith("w") or any(name in optimizer for name in _DECOUPLED)
+    return 1.0, 0.05 if decoupled else 1e-4
 
 
 def _meanings(settings: Settings, prefix: str = "") -> dict[str, str]:

@@ -70,7 +70,7 @@ def fit(  # noqa: PLR0913  # the everyday settings, each by its name
     epochs: int | None = None,
     size: int | None = None,
     batch_size: int | None = None,
-    lr: float | None = None,
+    lr: float | str | None = None,
     seed: int | None = None,
     name: str | None = None,
     recipe: Path | str | None = None,
@@ -94,7 +94,7 @@ def fit(  # noqa: PLR0913  # the everyday settings, each by its name
         epochs: passes over the training rows.
         size: side of the picture the network sees, px.
         batch_size: rows of a step.
-        lr: peak learning rate.
+        lr: peak learning rate; "auto" finds one.
         seed: moves first weights, order and views; never the split.
         name: of the run.
         recipe: a .toml file, or the recipe.json that a run keeps.

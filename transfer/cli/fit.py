@@ -36,7 +36,9 @@ Strategy = Annotated[
 Epochs = Annotated[int | None, typer.Option(help="Passes over the data.", show_default=False)]
 Size = Annotated[int | None, typer.Option(help="Side of the picture, px.", show_default=False)]
 BatchSize = Annotated[int | None, typer.Option(help="Pictures a step.", show_default=False)]
-Rate = Annotated[float | None, typer.Option("--lr", help="Peak learning rate.", show_default=False)]
+Rate = Annotated[
+    str | None, typer.Option("--lr", help="Peak learning rate, or auto.", show_default=False)
+]
 Name = Annotated[str | None, typer.Option(help="Name of the run.", show_default=False)]
 RecipeFile = Annotated[
     Path | None,

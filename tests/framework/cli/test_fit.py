@@ -57,7 +57,7 @@ def test_every_option_reaches_the_run(
             data=Path("some/folder é"),
             everyday={
                 "backbone": "resnet34", "weights": "none", "strategy": "probe", "epochs": 3,
-                "size": 96, "batch_size": 7, "lr": 0.5, "seed": 4,
+                "size": 96, "batch_size": 7, "lr": "0.5", "seed": 4,
             },
             recipe=Path("own.toml"),
             settings={"split": {"test": 0.2, "seed": 5}, "task": {"flip": False}},
@@ -149,6 +149,21 @@ def test_a_printed_recipe_is_a_file_that_gives_the_same_recipe(
     assert "task.crop = 0.9  # --set\n" in typed.out
     assert "task.flip = true  # task\n" in typed.out
     assert "seed = 0  # default\n" in typed.out
+
+
+@pytest.mark.parametrize("rate", ["auto", 0.1, None])
+def test_a_printed_recipe_holds_words_and_numbers(
+    command_line: Command, tmp_path: Path, rate: str | float | None
+) -> None:
+    training = {"schedule": "one-cycle", "mixup": 0.2, "accumulate": 4, "weight_decay": 0.01}
+    typed = [f"training.{name}={value}" for name, value in training.items()]
+    typed += [] if rate is None else [f"lr={rate}"]
+    options = [part for assignment in typed for part in ("--set", assignment)]
+    file = tmp_path / "printed.toml"
+    file.write_text(command_line("recipe", "labelled_images", *options).out)
+    recipe = settle(load_task("labelled_images").defaults(), [read_layer(file)]).recipe
+    assert recipe.lr == rate
+    assert {name: getattr(recipe.training, name) for name in training} == training
 
 
 def test_a_recipe_file_is_laid_over_the_task_s(command_line: Command, tmp_path: Path) -> None:
