@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -11,6 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 from transfer.finetuning.devices import Compute, choose_compute, loader_workers
+from transfer.finetuning.feature_store import FeatureStore
+from transfer.finetuning.features import FeatureCache
 from transfer.finetuning.finetuner import Ending, EpochLog
 from transfer.finetuning.strategies import Lesson, learn
 from transfer.logbook import Logbook, flat
@@ -25,6 +27,7 @@ from transfer.plan import Plan
 from transfer.plugin.task import read_row
 from transfer.progress import Progress
 from transfer.samples.predictions import Predictions
+from transfer.samples.seen_files import cache_folder
 from transfer.samples.target import encode_labels
 from transfer.scoring.intervals import score_with_intervals
 from transfer.scoring.metrics import point_scores, scorer_for
@@ -53,6 +56,7 @@ class RunResult:
         epoch: whose weights were kept; 0 is the probe.
         val: scores of the rows that selected, with `_low` and `_high` where there is an interval.
         test: scores of the rows that were looked at once, now; empty unless FINISHED.
+        said: what was said row by row, by split.
     """
 
     run_id: str
@@ -63,6 +67,7 @@ class RunResult:
     epoch: int
     val: Mapping[str, float]
     test: Mapping[str, float]
+    said: Mapping[str, Predictions] = field(default_factory=dict, repr=False, compare=False)
 
 
 def run(
@@ -88,7 +93,7 @@ def run(
     rows = _Rows(plan, compute, progress)
     logbook = Logbook(plan, tracker, log_pictures=log_pictures)
     progress.say(f"computing  {compute.describe()}")
-    with _closing(tracker):
+    with closing(tracker):
         logbook.open({"transfer.weights": weights, "transfer.compute": compute.describe()})
         logbook.views(rows.pictures, rows.views, plan.manifest.numbers("train"))
         learned = learn(
@@ -99,7 +104,7 @@ def run(
         status = _STATUS[learned.ended.ending]
         said = {"val": rows.predictions("val", learned.val.probabilities)}
         if status == "FINISHED":  # what is only half trained does not get to see the test rows
-            said |= rows.predict_held_out(network)
+            said |= rows.predict_held_out(network, frozen=learned.epoch == 0)
         scores = {
             split: score_with_intervals(predictions, rows.scorer)
             for split, predictions in said.items()
@@ -120,6 +125,7 @@ def run(
         epoch=learned.epoch,
         val=flat(scores["val"]),
         test=flat(scores.get("test", {})),
+        said=said,
     )
 
 
@@ -142,6 +148,7 @@ class _Rows:
             framing=recipe.framing,
             memory_bytes=memory_for_pixels(recipe.machine.cache_gb),
         )
+        self._features = _feature_cache(plan, self.pictures, progress)
         self._batches = Batches(
             self.pictures,
             self._targets,
@@ -157,6 +164,7 @@ class _Rows:
         manifest = self._plan.manifest
         return Lesson(
             batches=self._batches,
+            features=self._features,
             train=manifest.numbers("train"),
             val=manifest.numbers("val"),
             targets=self._targets,
@@ -177,11 +185,16 @@ class _Rows:
             probabilities=probabilities,
         )
 
-    def predict_held_out(self, network: Network) -> dict[str, Predictions]:
-        """Return what `network` says on calibration and test, by split."""
+    def predict_held_out(self, network: Network, *, frozen: bool) -> dict[str, Predictions]:
+        """Return what `network` says on calibration and test, by split.
+
+        Features of a `frozen` backbone are taken from where they are kept: other splits and other
+        heads have use for them as well.
+        """
         numbers = {name: self._plan.manifest.numbers(name) for name in ("calibration", "test")}
+        predict = self._predict_frozen if frozen else self._predict
         return {
-            split: self.predictions(split, self._predict(network, rows, f"scoring {split}"))
+            split: self.predictions(split, predict(network, rows, f"scoring {split}"))
             for split, rows in numbers.items()
             if len(rows)
         }
@@ -193,6 +206,29 @@ class _Rows:
         with self._progress.step(what, len(numbers), "images") as step:
             batches = self._batches.plain(numbers)
             return predict_rows(network, batches, probabilities, self._compute.device, step.advance)
+
+    @torch.inference_mode()
+    def _predict_frozen(
+        self, network: Network, numbers: NDArray[np.int64], what: str
+    ) -> NDArray[np.float32]:
+        probabilities = OBJECTIVES[self._plan.manifest.target].probabilities
+        with self._progress.step(what, len(numbers), "images") as step:
+            features = self._features.scored(network, numbers, self._batches.plain, self._compute)
+            step.advance(len(numbers))
+        logits = network.head(self._compute.move(features)).float()
+        said: NDArray[np.float32] = probabilities(logits).cpu().numpy()
+        return said
+
+
+def _feature_cache(plan: Plan, pictures: Pictures, progress: Progress) -> FeatureCache:
+    recipe, limit = plan.settled.recipe, int(plan.settled.recipe.machine.features_gb * 1e9)
+    return FeatureCache(
+        rows=pictures.rows,
+        pixels=plan.manifest.rows["pixels"].tolist(),
+        view=f"{recipe.size} px {recipe.framing}",
+        passes=f"{plan.task.name} {recipe.task!r} seed {recipe.seed}",
+        store=FeatureStore(cache_folder(), limit, progress.warn) if limit else None,
+    )
 
 
 def _build(plan: Plan, find_model: FindModel, progress: Progress) -> tuple[Network, str]:
@@ -240,7 +276,7 @@ def _hear(logbook: Logbook, plan: Plan, progress: Progress) -> Callable[[EpochLo
 
 
 @contextmanager
-def _closing(tracker: Tracker) -> Iterator[None]:
+def closing(tracker: Tracker) -> Iterator[None]:
     """Close the run as what it was if it ends before its time."""
     try:
         yield

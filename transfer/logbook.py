@@ -55,7 +55,13 @@ class Logbook:
         }
         params = {name: _as_text(value) for name, value in recipe.dotted().items()}
         run_id = self._tracker.start(
-            RunDescription(plan.task.name, plan.name, params, {**environment_tags(), **own, **tags})
+            RunDescription(
+                plan.task.name,
+                plan.name,
+                params,
+                {**environment_tags(), **own, **tags},
+                parent=plan.parent,
+            )
         )
         self._tracker.read(self._inputs())
         self._keep_json("recipe.json", recipe.model_dump(mode="json"))

@@ -23,12 +23,14 @@ class RunDescription:
         name: what a person calls the run.
         params: settings, flat, as text.
         tags: everything else worth filtering by.
+        parent: id of the run that this one is a part of, as `Tracker.start` gave it.
     """
 
     experiment: str
     name: str
     params: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+    parent: str | None = None
 
 
 @dataclass(frozen=True)
