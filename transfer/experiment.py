@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from transfer.continuation import Continuation, card_of
 from transfer.finetuning.devices import Compute, choose_compute, loader_workers
+from transfer.finetuning.feature_store import FeatureStore
+from transfer.finetuning.features import FeatureCache
 from transfer.finetuning.finetuner import Ending, EpochLog
 from transfer.finetuning.interruption import Interruption
 from transfer.finetuning.strategies import Host, Learned, Lesson, learn
@@ -27,6 +29,7 @@ from transfer.plan import Plan
 from transfer.plugin.task import read_row
 from transfer.progress import Progress
 from transfer.samples.predictions import Predictions
+from transfer.samples.seen_files import cache_folder
 from transfer.samples.target import encode_labels
 from transfer.scoring.intervals import score_with_intervals
 from transfer.scoring.metrics import point_scores, scorer_for
@@ -57,6 +60,7 @@ class RunResult:
         epoch: whose weights were kept; 0 is the probe.
         val: scores of the rows that selected, with `_low` and `_high` where there is an interval.
         test: scores of the rows that were looked at once, now; empty unless FINISHED.
+        said: what was said row by row, by split.
     """
 
     run_id: str
@@ -68,6 +72,7 @@ class RunResult:
     epoch: int
     val: Mapping[str, float]
     test: Mapping[str, float]
+    said: Mapping[str, Predictions] = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -107,7 +112,7 @@ def run(
     rows = _Rows(plan, compute, progress)
     logbook = Logbook(plan, tracker, log_pictures=log_pictures)
     progress.say(f"computing  {compute.describe()}")
-    with _closing(tracker, plan.name), interruption.heeded():
+    with closing(tracker, plan.name), interruption.heeded():
         tags = {"transfer.weights": weights, "transfer.compute": compute.describe()}
         record = logbook.open(tags, place.continued and place.continued.record)
         kept = place.continued or Continuation(place.checkpoints / record)
@@ -146,6 +151,7 @@ def run(
         epoch=learned.epoch,
         val=flat(scores.get("val", {})),
         test=flat(scores.get("test", {})),
+        said=said,
     )
 
 
@@ -168,6 +174,7 @@ class _Rows:
             framing=recipe.framing,
             memory_bytes=memory_for_pixels(recipe.machine.cache_gb),
         )
+        self._features = _feature_cache(plan, self.pictures, progress)
         self._batches = Batches(
             self.pictures,
             self._targets,
@@ -183,6 +190,7 @@ class _Rows:
         manifest = self._plan.manifest
         return Lesson(
             batches=self._batches,
+            features=self._features,
             train=manifest.numbers("train"),
             val=manifest.numbers("val"),
             targets=self._targets,
@@ -206,15 +214,17 @@ class _Rows:
     def judge(self, network: Network, learned: Learned) -> dict[str, Predictions]:
         """Return what `network` says, by split; what is half trained does not see the test rows.
 
-        A process that was told to end has no time for any of it.
+        A process that was told to end has no time for any of it. Features of a frozen backbone are
+        taken from where they are kept: other splits and other heads have use for them as well.
         """
         if learned.ended.ending is Ending.TERMINATED:
             return {}
         said = {"val": self._predictions("val", learned.val.probabilities)}
+        predict = self._predict_frozen if learned.epoch == 0 else self._predict
         if learned.ended.ending in {Ending.COMPLETED, Ending.STALE}:
             for split in ("calibration", "test"):
                 if len(numbers := self._plan.manifest.numbers(split)):
-                    found = self._predict(network, numbers, f"scoring {split}")
+                    found = predict(network, numbers, f"scoring {split}")
                     said[split] = self._predictions(split, found)
         return said
 
@@ -225,6 +235,29 @@ class _Rows:
         with self._progress.step(what, len(numbers), "images") as step:
             batches = self._batches.plain(numbers)
             return predict_rows(network, batches, probabilities, self._compute.device, step.advance)
+
+    @torch.inference_mode()
+    def _predict_frozen(
+        self, network: Network, numbers: NDArray[np.int64], what: str
+    ) -> NDArray[np.float32]:
+        probabilities = OBJECTIVES[self._plan.manifest.target].probabilities
+        with self._progress.step(what, len(numbers), "images") as step:
+            features = self._features.scored(network, numbers, self._batches.plain, self._compute)
+            step.advance(len(numbers))
+        logits = network.head(self._compute.move(features)).float()
+        said: NDArray[np.float32] = probabilities(logits).cpu().numpy()
+        return said
+
+
+def _feature_cache(plan: Plan, pictures: Pictures, progress: Progress) -> FeatureCache:
+    recipe, limit = plan.settled.recipe, int(plan.settled.recipe.machine.features_gb * 1e9)
+    return FeatureCache(
+        rows=pictures.rows,
+        pixels=plan.manifest.rows["pixels"].tolist(),
+        view=f"{recipe.size} px {recipe.framing}",
+        passes=f"{plan.task.name} {recipe.task!r} seed {recipe.seed}",
+        store=FeatureStore(cache_folder(), limit, progress.warn) if limit else None,
+    )
 
 
 def _build(plan: Plan, place: Place, progress: Progress) -> tuple[Network, str]:
@@ -276,7 +309,7 @@ def _hear(logbook: Logbook, plan: Plan, progress: Progress) -> Callable[[EpochLo
 
 
 @contextmanager
-def _closing(tracker: Tracker, name: str) -> Iterator[None]:
+def closing(tracker: Tracker, name: str) -> Iterator[None]:
     """Close the run as what it was if it ends before its time; an interrupt learns its name."""
     try:
         yield

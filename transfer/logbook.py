@@ -59,7 +59,11 @@ class Logbook:
         params = {name: _as_text(value) for name, value in recipe.dotted().items()}
         run_id = self._tracker.start(
             RunDescription(
-                plan.task.name, plan.name, params, {**environment_tags(), **own, **tags}
+                plan.task.name,
+                plan.name,
+                params,
+                {**environment_tags(), **own, **tags},
+                parent=plan.parent,
             ),
             record,
         )

@@ -29,6 +29,7 @@ class Plan:
         manifest: readable rows, each with its key and its split.
         broken: files that were left out, and why.
         name: what the run shall be called.
+        parent: id of the run that this one is a part of.
     """
 
     task: Task
@@ -37,6 +38,7 @@ class Plan:
     manifest: Manifest
     broken: tuple[Broken, ...]
     name: str
+    parent: str | None = None
 
 
 def make_plan(

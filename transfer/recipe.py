@@ -78,6 +78,9 @@ class ProbeSettings(Settings):
     """Strengths of the L2 penalty that are tried; val picks one. Features have unit variance."""
     iterations: int = Field(default=200, ge=1)
     """Most L-BFGS steps for each strength."""
+    views: int = Field(default=0, ge=0)
+    """Passes of training views that the head is fitted on beside the plain rows. None by default:
+    each costs as much as all the features so far, and pays where classes have few pictures."""
 
 
 def _rate_or_auto(value: Any, check: ValidatorFunctionWrapHandler) -> float | Literal["auto"]:
@@ -159,6 +162,9 @@ class MachineSettings(Settings):
     """Most minutes of training that a crash can cost, beside each epoch's end; 0 leaves only that."""
     cache_gb: float | None = Field(default=None, ge=0)
     """Most memory for decoded pixels, GB; unset takes a quarter of what is free."""
+    features_gb: float = Field(default=10, ge=0)
+    """Most disk for features of frozen backbones in the user's cache folder, GB; 0 keeps none. The
+    least recently used go first; ten hold a million rows of a resnet18, a fifth of a resnet50."""
 
 
 class Recipe(Settings):

@@ -15,9 +15,10 @@ from transfer.errors import TrainingError
 from transfer.finetuning.adaptation import adapt_statistics
 from transfer.finetuning.checkpoint import Checkpoints
 from transfer.finetuning.devices import Compute
+from transfer.finetuning.features import FeatureCache, Read
 from transfer.finetuning.finetuner import Ended, Ending, EpochLog, Trainer, Training
 from transfer.finetuning.interruption import Interruption
-from transfer.finetuning.probe import extract_features, fit_linear_head
+from transfer.finetuning.probe import Labelled, cross_entropy, fit_linear_head
 from transfer.finetuning.stopping import Best, Validation
 from transfer.network.backbone import Network
 from transfer.network.freezing import stage_number, statistics_for, train_from
@@ -80,6 +81,7 @@ class Lesson:
 
     Attributes:
         batches: reads rows by number.
+        features: of rows, by frozen backbones; those that are kept are not computed again.
         train: row numbers to learn from.
         val: row numbers that select.
         targets: of all rows, (N,) class numbers or (N, K).
@@ -91,6 +93,7 @@ class Lesson:
     """
 
     batches: Batches
+    features: FeatureCache
     train: NDArray[np.int64]
     val: NDArray[np.int64]
     targets: NDArray[np.int64]
@@ -203,35 +206,60 @@ def _adapt(network: Network, lesson: Lesson, recipe: Recipe, host: Host) -> None
 def _probe(network: Network, lesson: Lesson, recipe: Recipe, host: Host, best: Best) -> EpochLog:
     """Give `network` the best linear head on frozen features, and offer it as candidate zero."""
     train_from(network, len(stages(network.backbone)), BatchStatistics.FROZEN)
-    rows, began = len(lesson.train) + len(lesson.val), time.perf_counter()
-    with host.progress.step("features", rows, "images") as step:
-        train, val = (
-            extract_features(
-                network,
-                _counted(lesson.batches.plain(numbers), step),
-                host.compute,
-                fitted_on=fitted_on,
-            )
-            for numbers, fitted_on in ((lesson.train, True), (lesson.val, False))
-        )
-    speed = rows / (time.perf_counter() - began)
-    if not bool(torch.isfinite(train).all() and torch.isfinite(val).all()):
-        raise TrainingError(
-            "the frozen backbone gives features that are no numbers; its weights are broken"
-        )
-    head = fit_linear_head(
-        (train, lesson.targets[lesson.train]),
-        (val, lesson.targets[lesson.val]),
-        network.head.out_features,
-        recipe.probe,
-    )
+    train, val, speed = _features(network, lesson, recipe, host)
+    head = fit_linear_head(train, val, cross_entropy(network.head.out_features), recipe.probe)
     head.place(network.head)
     with torch.inference_mode():
-        logits = network.head(host.compute.move(val))
+        logits = network.head(host.compute.move(val.features))
         probabilities = lesson.objective.probabilities(logits).cpu().numpy()
     validation = _validation(probabilities, lesson)
     improved = best.offer(network, validation, epoch=0)
     return EpochLog(0, head.train_loss, 0.0, speed, validation.scores, improved)
+
+
+def _features(
+    network: Network, lesson: Lesson, recipe: Recipe, host: Host
+) -> tuple[Labelled, Labelled, float]:
+    """Return what a head is fitted on, what chooses it, and rows read per second; 0 where none was.
+
+    Raises:
+        TrainingError: the backbone gives no numbers.
+    """
+    cache, batches, views = lesson.features, lesson.batches, range(1, recipe.probe.views + 1)
+    rows, began = len(lesson.train) * (1 + len(views)) + len(lesson.val), time.perf_counter()
+    with host.progress.step("features", rows, "images") as step:
+        seen = _Seen(step)
+        passes = [cache.fitted_on(network, lesson.train, seen.by(batches.plain), host.compute)]
+        for epoch in views:
+            read = seen.by(partial(batches.training, epoch=epoch))
+            passes.append(cache.fitted_on(network, lesson.train, read, host.compute, epoch))
+        val = cache.scored(network, lesson.val, seen.by(batches.plain), host.compute)
+    speed = seen.rows / (time.perf_counter() - began)
+    train = torch.cat(passes) if views else passes[0]  # of a single one nothing is copied
+    if not bool(torch.isfinite(train).all() and torch.isfinite(val).all()):
+        raise TrainingError(
+            "the frozen backbone gives features that are no numbers; its weights are broken"
+        )
+    targets = torch.from_numpy(lesson.targets)
+    of_train = targets[lesson.train].repeat(1 + len(views), *[1] * (targets.ndim - 1))
+    return Labelled(train, of_train), Labelled(val, targets[lesson.val]), speed
+
+
+class _Seen:
+    """Counts the rows that were read."""
+
+    def __init__(self, step: Step) -> None:
+        self.rows, self._step = 0, step
+
+    def by(self, read: Read) -> Read:
+        """Return `read`, counted."""
+
+        def counted(numbers: NDArray[np.int64]) -> Iterator[Batch]:
+            for batch in _counted(read(numbers), self._step):
+                yield batch
+                self.rows += len(batch.numbers)
+
+        return counted
 
 
 def _counted(batches: Iterable[Batch], step: Step) -> Iterator[Batch]:

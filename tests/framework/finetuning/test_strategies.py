@@ -1,6 +1,7 @@
 import copy
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ from torch import Tensor
 from transfer.errors import TrainingError
 from transfer.finetuning.adaptation import adapt_statistics
 from transfer.finetuning.devices import Compute
+from transfer.finetuning.feature_store import FeatureStore
+from transfer.finetuning.features import FeatureCache
 from transfer.finetuning.finetuner import Ending, EpochLog
 from transfer.finetuning.strategies import Learned, Lesson, learn
 from transfer.network.backbone import Network
@@ -20,6 +23,7 @@ from transfer.pixels.batches import Batch, Batches
 from transfer.pixels.views import epoch_order
 from transfer.progress import Silent
 from transfer.recipe import ProbeSettings, Recipe, Strategy
+from transfer.samples.manifest import Row
 from transfer.samples.target import TargetKind
 from transfer.scoring.predict import predict_rows
 
@@ -30,7 +34,7 @@ Build = Callable[..., Network]
 
 
 @pytest.fixture
-def lesson(batches: Batches, targets: np.ndarray, compute: Compute) -> Lesson:
+def lesson(batches: Batches, targets: np.ndarray, compute: Compute, tmp_path: Path) -> Lesson:
     objective = OBJECTIVES[TargetKind.SINGLE_LABEL]
 
     def predict(network: Network, numbers: np.ndarray) -> np.ndarray:
@@ -41,7 +45,14 @@ def lesson(batches: Batches, targets: np.ndarray, compute: Compute) -> Lesson:
         right = probabilities[np.arange(len(VAL)), targets[VAL]]
         return {"log_likelihood": float(np.log(right).mean())}
 
-    return Lesson(batches, TRAIN, VAL, targets, objective, predict, score, "log_likelihood")
+    rows = [Row(Path(f"{number}.png")) for number in range(len(targets))]
+    names = [f"{number:016x}" for number in range(len(targets))]
+    features = FeatureCache(
+        rows, names, "32 px", "demo", FeatureStore(tmp_path, 10**9, pytest.fail)
+    )
+    return Lesson(
+        batches, features, TRAIN, VAL, targets, objective, predict, score, "log_likelihood"
+    )
 
 
 def teach(
@@ -202,3 +213,54 @@ def test_every_picture_is_read_plain_once_for_a_probe(
 
     teach(build(), replace(lesson, batches=Counted()), compute, Strategy.PROBE)
     assert sorted(asked) == [*TRAIN.tolist(), *VAL.tolist()]
+
+
+def test_a_second_probe_reads_no_picture(build: Build, lesson: Lesson, compute: Compute) -> None:
+    first = teach(build(), lesson, compute, Strategy.PROBE)
+
+    class Unread:
+        def plain(self, numbers: np.ndarray) -> list[Batch]:
+            pytest.fail(f"{len(numbers)} rows were read")
+
+    logs: list[EpochLog] = []
+    again = teach(build(), replace(lesson, batches=Unread()), compute, Strategy.PROBE, logs.append)
+    assert np.array_equal(again.val.probabilities, first.val.probabilities)
+    assert logs[0].rows_per_second == 0
+
+
+def test_a_probe_is_fitted_on_passes_of_views_as_well(
+    build: Build, lesson: Lesson, compute: Compute, targets: np.ndarray
+) -> None:
+    fitted = []
+
+    class Noted:
+        """The batches; in epoch 2 the views are negatives."""
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(lesson.batches, name)
+
+        def training(self, numbers: np.ndarray, epoch: int) -> object:
+            fitted.append((epoch, sorted(numbers.tolist())))
+            for batch in lesson.batches.training(numbers, epoch):
+                yield batch._replace(pixels=255 - batch.pixels if epoch == 2 else batch.pixels)
+
+    noted = replace(lesson, batches=Noted())
+    settings = ProbeSettings(l2=(L2,), iterations=500, views=2)
+    learned = teach(build(), noted, compute, Strategy.PROBE, probe=settings)
+    assert fitted == [(1, TRAIN.tolist()), (2, TRAIN.tolist())]
+
+    network = build().eval()
+    pixels = all_pixels(lesson.batches, TRAIN)
+    with torch.inference_mode():
+        features = network.embed(torch.cat([pixels, pixels, 255 - pixels])).numpy()
+        of_val = network.embed(all_pixels(lesson.batches, VAL)).numpy()
+    scaler = StandardScaler().fit(features)
+    model = LogisticRegression(C=1 / (L2 * len(features)), tol=1e-10, max_iter=10_000)
+    model.fit(scaler.transform(features), np.tile(targets[TRAIN], 3))
+    expected = model.predict_proba(scaler.transform(of_val))
+    assert (
+        np.abs(learned.val.probabilities - expected).max() < 1e-2
+    )  # ill-conditioned: float16 moves it
+
+    teach(build(), noted, compute, Strategy.PROBE, probe=settings)
+    assert len(fitted) == 2  # a second time nothing is computed
