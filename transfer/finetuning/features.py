@@ -154,20 +154,21 @@ def _missing(names: Sequence[str], blocks: Sequence[Block]) -> list[str]:
 
 @torch.inference_mode()
 def _compute(wanted: _Wanted, names: Sequence[str], keep: Callable[[Block], Block]) -> Block:
-    """Return the rows `names` as a block; what is done before an interrupt is kept as well."""
+    """Return the rows `names` as a block, kept whole or not at all.
+
+    Batches of other rows round other bits: a run that is killed and goes on has to compute the same
+    batches again.
+    """
     name_of = dict(zip(wanted.numbers.tolist(), wanted.names, strict=True))
     number_of = {name: number for number, name in reversed(name_of.items())}
     numbers = np.array([number_of[name] for name in dict.fromkeys(names)], dtype=np.int64)
     features, done = np.empty((len(numbers), 0), wanted.dtype), list[str]()
-    try:
-        for batch in wanted.read(numbers):
-            part = wanted.embed(batch).float().cpu().numpy()
-            features = _with_room(features, part)
-            features[len(done) : len(done) + len(part)] = part
-            done += [name_of[number] for number in batch.numbers.tolist()]
-    finally:
-        block = keep(Block(tuple(done), features[: len(done)]))
-    return block
+    for batch in wanted.read(numbers):
+        part = wanted.embed(batch).float().cpu().numpy()
+        features = _with_room(features, part)
+        features[len(done) : len(done) + len(part)] = part
+        done += [name_of[number] for number in batch.numbers.tolist()]
+    return keep(Block(tuple(done), features))
 
 
 def _with_room(features: NDArray[Any], part: NDArray[np.float32]) -> NDArray[Any]:
