@@ -10,20 +10,30 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from transfer.errors import RecipeError
 from transfer.finetuning.devices import Compute, choose_compute, loader_workers
 from transfer.finetuning.finetuner import Ending, EpochLog
 from transfer.finetuning.strategies import Lesson, learn
+from transfer.images.pictures import Pixels
 from transfer.logbook import Logbook, flat
-from transfer.network.backbone import Network, build_network
-from transfer.network.objective import OBJECTIVES
+from transfer.network.backbone import (
+    Design,
+    Network,
+    Normalization,
+    build_network,
+    stated_normalization,
+)
+from transfer.network.objective import OBJECTIVES, make_loss
 from transfer.network.pretrained import FindModel, load_weights
 from transfer.network.state import load_backbone
+from transfer.network.stem import Stem, stem_normalization
+from transfer.pixels.band_statistics import band_statistics
 from transfer.pixels.batches import Batches
 from transfer.pixels.cache import Pictures, memory_for_pixels
 from transfer.pixels.views import TrainingViews
 from transfer.plan import Plan
 from transfer.plugin.task import read_row
-from transfer.progress import Progress
+from transfer.progress import Progress, Step
 from transfer.samples.predictions import Predictions
 from transfer.samples.target import encode_labels
 from transfer.scoring.intervals import score_with_intervals
@@ -83,9 +93,9 @@ def run(
     """
     recipe = plan.settled.recipe
     compute = choose_compute(recipe.machine)
-    network, weights = _build(plan, find_model, progress)
-    network.to(compute.device)
     rows = _Rows(plan, compute, progress)
+    network, weights = _build(plan, rows, find_model, progress)
+    network.to(compute.device)
     logbook = Logbook(plan, tracker, log_pictures=log_pictures)
     progress.say(f"computing  {compute.describe()}")
     with _closing(tracker):
@@ -133,6 +143,10 @@ class _Rows:
         self._targets = encode_labels(
             manifest.target, manifest.rows["label"].tolist(), manifest.classes
         )
+        counts = np.bincount(
+            self._targets[manifest.numbers("train")], minlength=len(manifest.classes)
+        )
+        self._loss = make_loss(manifest.target, recipe.training, counts, recipe.head)
         self.scorer = scorer_for(manifest.target, task.scores)
         self.views = TrainingViews(task.augment(recipe.size, recipe.task), recipe.seed)
         self.pictures = Pictures(
@@ -161,10 +175,26 @@ class _Rows:
             val=manifest.numbers("val"),
             targets=self._targets,
             objective=OBJECTIVES[manifest.target],
+            loss=self._loss,
             predict=self._predict,
             score=lambda said: point_scores(self.predictions("val", said), self.scorer),
             headline=self._plan.task.headline,
         )
+
+    def bands(self) -> int:
+        """Return how many bands the pictures have."""
+        return int(self.pictures[int(self._plan.manifest.numbers("train")[0])].shape[2])
+
+    def normalization(self) -> Normalization:
+        """Return mean and deviation of each band over the training rows."""
+        numbers, no_data = self._plan.manifest.numbers("train"), self._plan.settled.recipe.no_data
+        with self._progress.step("measuring bands", len(numbers), "images") as step:
+            pictures = (self._counted(int(number), step) for number in numbers)
+            return Normalization(*band_statistics(pictures, no_data))
+
+    def _counted(self, number: int, step: Step) -> Pixels:
+        step.advance()
+        return self.pictures[number]
 
     def predictions(self, split: str, probabilities: NDArray[np.float32]) -> Predictions:
         """Return probabilities (n, K) of the rows of `split` beside what is true of them."""
@@ -195,14 +225,29 @@ class _Rows:
             return predict_rows(network, batches, probabilities, self._compute.device, step.advance)
 
 
-def _build(plan: Plan, find_model: FindModel, progress: Progress) -> tuple[Network, str]:
+def _build(
+    plan: Plan, rows: _Rows, find_model: FindModel, progress: Progress
+) -> tuple[Network, str]:
     """Return the network a run starts from, and where its weights came from."""
-    recipe = plan.settled.recipe
+    recipe, manifest = plan.settled.recipe, plan.manifest
+    stem = Stem(recipe.bands, recipe.stem)
+    if (found := rows.bands()) != stem.channels:
+        raise RecipeError(
+            f"the pictures have {found} bands, and the recipe names "
+            f"{', '.join(recipe.bands) or 'red, green and blue'}; name all of them, in order: "
+            "--set bands=NAME,NAME,..."
+        )
     torch.manual_seed(recipe.seed)
     weights = load_weights(recipe.backbone, recipe.weights, find_model)
-    network = build_network(recipe.backbone, len(plan.manifest.classes), weights.normalization)
+    numbers, same_bands = weights.normalization, weights.bands == recipe.bands
+    if not same_bands:
+        own = numbers or stated_normalization(recipe.backbone)
+        numbers = stem_normalization(own, stem, rows.normalization)
+    design = Design.of(recipe, manifest.target)
+    network = build_network(recipe.backbone, len(manifest.classes), numbers, design)
     if weights.state is not None:
-        unmatched = load_backbone(network, weights.state, weights.source)
+        adapt = None if same_bands else stem
+        unmatched = load_backbone(network, weights.state, weights.source, adapt)
         if unmatched:
             progress.warn(f"{len(unmatched)} tensor(s) stay random: {'; '.join(unmatched[:5])}")
     return network, weights.source
@@ -217,6 +262,7 @@ def _card(plan: Plan, network: Network) -> ModelCard:
         backbone=network.name,
         mean=network.normalization.mean,
         std=network.normalization.std,
+        head=recipe.head.model_dump(mode="json"),
         own_reader=plan.task.read_image is not read_row,
         recipe=recipe.model_dump(mode="json"),
     )

@@ -65,7 +65,7 @@ class Training:
         batches: epoch -> training batches.
         rows: how many rows an epoch has.
         steps: how many batches an epoch has.
-        loss: logits (B, K), targets (B,), label smoothing -> scalar.
+        loss: logits, targets, share of the training that is over -> scalar.
         validate: network -> what it says on val; leaves it in eval mode.
         on_epoch: hears of each epoch.
     """
@@ -145,7 +145,7 @@ class _Loop:
             done = (epoch - 1) * self._training.steps + number
             rate = learning_rate(done, self._steps, self._peak, self._settings.warmup)
             set_learning_rate(self._optimizer, rate)
-            loss = self._step(batch)
+            loss = self._step(batch, done / self._steps)
             if not math.isfinite(loss):
                 raise TrainingError(
                     f"the loss became {loss} in epoch {epoch}, step {number + 1} of "
@@ -155,12 +155,12 @@ class _Loop:
             progress.advance(len(batch.targets), note=f"loss {loss:.3f}")
         return total / self._training.rows, time.perf_counter() - began
 
-    def _step(self, batch: Batch) -> float:
+    def _step(self, batch: Batch, done: float) -> float:
         """Take one step and return its loss; a loss that is no number moves nothing."""
         targets = self._compute.move(batch.targets)
         with self._compute.autocast():
             logits = self._network(self._compute.move(batch.pixels))
-        loss = self._training.loss(logits.float(), targets, self._settings.label_smoothing)
+        loss = self._training.loss(logits.float(), targets, done)
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         value = float(loss.detach())

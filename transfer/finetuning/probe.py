@@ -7,10 +7,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from transfer.finetuning.devices import Compute
 from transfer.network.backbone import Network
+from transfer.network.heads import Head
 from transfer.pixels.batches import Batch
 from transfer.recipe import ProbeSettings
 
@@ -33,11 +34,9 @@ class LinearHead:
     train_loss: float
     val_loss: float
 
-    def place(self, head: nn.Linear) -> None:
+    def place(self, head: Head) -> None:
         """Copy the weights into the head of a network."""
-        with torch.no_grad():
-            head.weight.copy_(self.weight)
-            head.bias.copy_(self.bias)
+        head.place(self.weight, self.bias)
 
 
 @torch.inference_mode()

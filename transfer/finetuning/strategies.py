@@ -16,7 +16,7 @@ from transfer.finetuning.probe import extract_features, fit_linear_head
 from transfer.finetuning.stopping import Best, Validation
 from transfer.network.backbone import Network
 from transfer.network.freezing import freeze_backbone
-from transfer.network.objective import Objective
+from transfer.network.objective import Loss, Objective
 from transfer.pixels.batches import Batch, Batches
 from transfer.pixels.views import epoch_order
 from transfer.progress import Progress, Step
@@ -34,7 +34,8 @@ class Lesson:
         train: row numbers to learn from.
         val: row numbers that select.
         targets: class numbers of all rows, (N,).
-        objective: loss and probabilities for the kind of target.
+        objective: what a head's outputs mean.
+        loss: what training lowers.
         predict: (network, row numbers) -> probabilities (n, K), by the scoring path.
         score: probabilities of the val rows (n, K) -> scores by name.
         headline: which score picks the best weights.
@@ -45,6 +46,7 @@ class Lesson:
     val: NDArray[np.int64]
     targets: NDArray[np.int64]
     objective: Objective
+    loss: Loss
     predict: Callable[[Network, NDArray[np.int64]], NDArray[np.float32]]
     score: Callable[[NDArray[np.float32]], dict[str, float]]
     headline: str
@@ -88,7 +90,7 @@ def learn(
             batches=lambda epoch: lesson.batches.training(lesson.train, epoch),
             rows=len(lesson.train),
             steps=lesson.batches.steps(len(lesson.train)),
-            loss=lesson.objective.loss,
+            loss=lesson.loss,
             validate=lambda net: _validation(lesson.predict(net, lesson.val), lesson),
             on_epoch=on_epoch,
         )

@@ -27,8 +27,8 @@ class Lesson:
 
     def __init__(self, network: Network, batches: Batches, compute: Compute) -> None:
         self.network, self.batches, self.compute = network, batches, compute
-        self.loss: Loss = lambda logits, targets, smoothing: torch.nn.functional.cross_entropy(
-            logits, targets, label_smoothing=smoothing
+        self.loss: Loss = lambda logits, targets, _done: torch.nn.functional.cross_entropy(
+            logits, targets
         )
         self.headlines: Iterator[float] = iter([0.5, 0.6, 0.7, 0.8, 0.9])
         self.read: Callable[[int], Iterator[Batch]] = lambda epoch: batches.training(ROWS, epoch)
@@ -72,8 +72,8 @@ def broken_after(calls: int, loss: Loss) -> Loss:
     """Give `loss` that many times, then no number."""
     left = iter(range(calls))
 
-    def give(logits: Tensor, targets: Tensor, smoothing: float) -> Tensor:
-        value = loss(logits, targets, smoothing)
+    def give(logits: Tensor, targets: Tensor, done: float) -> Tensor:
+        value = loss(logits, targets, done)
         return value if next(left, None) is not None else value * float("nan")
 
     return give
@@ -121,13 +121,12 @@ def test_the_rate_that_is_told_is_the_head_s_in_the_last_step(lesson: Lesson) ->
     assert [log.lr for log in lesson.logs] == pytest.approx(expected)
 
 
-def test_smoothing_is_handed_to_the_loss(lesson: Lesson) -> None:
+def test_the_loss_hears_how_much_of_the_training_is_over(lesson: Lesson) -> None:
     heard = []
     plain = lesson.loss
     lesson.loss = lambda *given: heard.append(given[2]) or plain(*given)
-    training = TrainingSettings(label_smoothing=0.3)
-    lesson.train(RECIPE.model_copy(update={"training": training}))
-    assert heard == [0.3] * 9
+    lesson.train()
+    assert heard == pytest.approx([step / 9 for step in range(9)])
 
 
 def test_the_best_epoch_s_weights_are_kept(lesson: Lesson) -> None:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from transfer.finetuning.devices import Compute
 from transfer.finetuning.probe import LinearHead, extract_features, fit_linear_head
+from transfer.network.heads import Linear
 from transfer.pixels.batches import Batches
 from transfer.recipe import ProbeSettings
 
@@ -116,7 +117,7 @@ def test_classes_that_a_line_divides_do_not_run_away() -> None:
 
 def test_a_head_is_placed_into_a_network() -> None:
     head = LinearHead(torch.rand(CLASSES, WIDTH), torch.rand(CLASSES), 0.1, 0.0, 0.0)
-    linear = torch.nn.Linear(WIDTH, CLASSES)
+    linear = Linear(WIDTH, CLASSES)
     head.place(linear)
     features = torch.rand(4, WIDTH)
     assert torch.allclose(linear(features), features @ head.weight.T + head.bias)

@@ -15,7 +15,7 @@ from transfer.finetuning.devices import Compute
 from transfer.finetuning.finetuner import Ending, EpochLog
 from transfer.finetuning.strategies import Learned, Lesson, learn
 from transfer.network.backbone import Network
-from transfer.network.objective import OBJECTIVES
+from transfer.network.objective import OBJECTIVES, make_loss
 from transfer.pixels.batches import Batch, Batches
 from transfer.pixels.views import epoch_order
 from transfer.progress import Silent
@@ -41,7 +41,8 @@ def lesson(batches: Batches, targets: np.ndarray, compute: Compute) -> Lesson:
         right = probabilities[np.arange(len(VAL)), targets[VAL]]
         return {"log_likelihood": float(np.log(right).mean())}
 
-    return Lesson(batches, TRAIN, VAL, targets, objective, predict, score, "log_likelihood")
+    loss = make_loss(TargetKind.SINGLE_LABEL, RECIPE.training, np.bincount(targets[TRAIN]))
+    return Lesson(batches, TRAIN, VAL, targets, objective, loss, predict, score, "log_likelihood")
 
 
 def teach(
@@ -146,8 +147,8 @@ def test_the_probe_is_a_candidate_for_the_best_weights(
 def test_a_training_that_breaks_down_leaves_the_probe(
     build: Build, lesson: Lesson, compute: Compute
 ) -> None:
-    broken = replace(lesson.objective, loss=lambda logits, *_: logits.sum() * float("inf"))
-    learned = teach(build(), replace(lesson, objective=broken), compute, Strategy.LP_FT)
+    broken = replace(lesson, loss=lambda logits, *_: logits.sum() * float("inf"))
+    learned = teach(build(), broken, compute, Strategy.LP_FT)
     assert learned.epoch == 0
     assert learned.ended.ending is Ending.DIVERGED
     assert "epoch 1, step 1" in learned.ended.where
