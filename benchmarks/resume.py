@@ -92,7 +92,7 @@ def _next(strategy: str, data: Path, out: Path) -> list[str] | None:
     store = open_store(out)
     if _is_over(store):
         return None
-    if any(store.checkpoints.glob("*/run.json")):
+    if any(store.checkpoints("").glob("*/run.json")):
         return [*TRANSFER, "resume", "run", "--out", str(out)]
     return command(strategy, data, out)
 

@@ -6,34 +6,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-
+from transfer.assembly import Place, assemble
 from transfer.continuation import Continuation, card_of
-from transfer.finetuning.devices import Compute, choose_compute, loader_workers
-from transfer.finetuning.feature_store import FeatureStore
-from transfer.finetuning.features import FeatureCache
+from transfer.finetuning.devices import choose_compute
 from transfer.finetuning.finetuner import Ending, EpochLog
 from transfer.finetuning.interruption import Interruption
-from transfer.finetuning.strategies import Host, Learned, Lesson, learn
+from transfer.finetuning.lesson import Host
+from transfer.finetuning.strategies import learn
 from transfer.logbook import Logbook, flat
-from transfer.network.backbone import Network, build_network
-from transfer.network.objective import OBJECTIVES
-from transfer.network.pretrained import FindModel, load_weights
-from transfer.network.state import load_backbone
-from transfer.pixels.batches import Batches
-from transfer.pixels.cache import Pictures, memory_for_pixels
-from transfer.pixels.views import TrainingViews
+from transfer.network.backbone import Network
 from transfer.plan import Plan
 from transfer.plugin.task import read_row
 from transfer.progress import Progress
+from transfer.rows import Rows
 from transfer.samples.predictions import Predictions
-from transfer.samples.seen_files import cache_folder
-from transfer.samples.target import encode_labels
 from transfer.scoring.intervals import score_with_intervals
-from transfer.scoring.metrics import point_scores, scorer_for
-from transfer.scoring.predict import predict_rows
 from transfer.shipping.model_files import ModelCard, write_model
 from transfer.tracking.tracker import Status, Tracker
 
@@ -75,21 +62,6 @@ class RunResult:
     said: Mapping[str, Predictions] = field(default_factory=dict, repr=False, compare=False)
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where a run gets things from and puts them.
-
-    Attributes:
-        find_model: run -> folder of its model, for weights that come from a run.
-        checkpoints: folder below which each run has one of its own until it is over.
-        continued: the run that goes on; None begins a new one.
-    """
-
-    find_model: FindModel
-    checkpoints: Path
-    continued: Continuation | None = None
-
-
 def run(
     plan: Plan, tracker: Tracker, progress: Progress, place: Place, *, log_pictures: bool
 ) -> RunResult:
@@ -107,15 +79,15 @@ def run(
         KeyboardInterrupt: before there were weights worth keeping.
     """
     compute, interruption = choose_compute(plan.settled.recipe.machine), Interruption()
-    network, weights = _build(plan, place, progress)
+    rows = Rows(plan, compute, progress)
+    network, weights = assemble(plan, rows, place, progress)
     network.to(compute.device)
-    rows = _Rows(plan, compute, progress)
     logbook = Logbook(plan, tracker, log_pictures=log_pictures)
     progress.say(f"computing  {compute.describe()}")
     with closing(tracker, plan.name), interruption.heeded():
         tags = {"transfer.weights": weights, "transfer.compute": compute.describe()}
         record = logbook.open(tags, place.continued and place.continued.record)
-        kept = place.continued or Continuation(place.checkpoints / record)
+        kept = place.continued or Continuation(place.checkpoints(record))
         if place.continued is None:
             known = {"weights": weights, "log_pictures": log_pictures}
             kept.write(card_of(plan, compute.settings(), network, **known), plan.manifest)
@@ -155,127 +127,6 @@ def run(
     )
 
 
-class _Rows:
-    """The rows of a plan as the network reads them and as they are judged."""
-
-    def __init__(self, plan: Plan, compute: Compute, progress: Progress) -> None:
-        recipe, task, manifest = plan.settled.recipe, plan.task, plan.manifest
-        self._plan, self._compute, self._progress = plan, compute, progress
-        self._groups = manifest.group_numbers()
-        self._targets = encode_labels(
-            manifest.target, manifest.rows["label"].tolist(), manifest.classes
-        )
-        self.scorer = scorer_for(manifest.target, task.scores)
-        self.views = TrainingViews(task.augment(recipe.size, recipe.task), recipe.seed)
-        self.pictures = Pictures(
-            manifest.all_rows(),
-            task.reader(recipe.task),
-            size=recipe.size,
-            framing=recipe.framing,
-            memory_bytes=memory_for_pixels(recipe.machine.cache_gb),
-        )
-        self._features = _feature_cache(plan, self.pictures, progress)
-        self._batches = Batches(
-            self.pictures,
-            self._targets,
-            self.views,
-            batch_size=recipe.batch_size,
-            seed=recipe.seed,
-            workers=loader_workers(recipe.machine, compute),
-            threads=compute.threads,
-        )
-
-    def lesson(self) -> Lesson:
-        """Return what there is to learn from, and how it is judged on val."""
-        manifest = self._plan.manifest
-        return Lesson(
-            batches=self._batches,
-            features=self._features,
-            train=manifest.numbers("train"),
-            val=manifest.numbers("val"),
-            targets=self._targets,
-            objective=OBJECTIVES[manifest.target],
-            predict=self._predict,
-            score=lambda said: point_scores(self._predictions("val", said), self.scorer),
-            headline=self._plan.task.headline,
-        )
-
-    def _predictions(self, split: str, probabilities: NDArray[np.float32]) -> Predictions:
-        """Return probabilities (n, K) of the rows of `split` beside what is true of them."""
-        manifest, numbers = self._plan.manifest, self._plan.manifest.numbers(split)
-        return Predictions(
-            classes=manifest.classes,
-            keys=manifest.rows["key"].to_numpy(dtype=np.str_)[numbers],
-            groups=self._groups[numbers],
-            targets=self._targets[numbers],
-            probabilities=probabilities,
-        )
-
-    def judge(self, network: Network, learned: Learned) -> dict[str, Predictions]:
-        """Return what `network` says, by split; what is half trained does not see the test rows.
-
-        A process that was told to end has no time for any of it. Features of a frozen backbone are
-        taken from where they are kept: other splits and other heads have use for them as well.
-        """
-        if learned.ended.ending is Ending.TERMINATED:
-            return {}
-        said = {"val": self._predictions("val", learned.val.probabilities)}
-        predict = self._predict_frozen if learned.epoch == 0 else self._predict
-        if learned.ended.ending in {Ending.COMPLETED, Ending.STALE}:
-            for split in ("calibration", "test"):
-                if len(numbers := self._plan.manifest.numbers(split)):
-                    found = predict(network, numbers, f"scoring {split}")
-                    said[split] = self._predictions(split, found)
-        return said
-
-    def _predict(
-        self, network: Network, numbers: NDArray[np.int64], what: str = "scoring val"
-    ) -> NDArray[np.float32]:
-        probabilities = OBJECTIVES[self._plan.manifest.target].probabilities
-        with self._progress.step(what, len(numbers), "images") as step:
-            batches = self._batches.plain(numbers)
-            return predict_rows(network, batches, probabilities, self._compute.device, step.advance)
-
-    @torch.inference_mode()
-    def _predict_frozen(
-        self, network: Network, numbers: NDArray[np.int64], what: str
-    ) -> NDArray[np.float32]:
-        probabilities = OBJECTIVES[self._plan.manifest.target].probabilities
-        with self._progress.step(what, len(numbers), "images") as step:
-            features = self._features.scored(network, numbers, self._batches.plain, self._compute)
-            step.advance(len(numbers))
-        logits = network.head(self._compute.move(features)).float()
-        said: NDArray[np.float32] = probabilities(logits).cpu().numpy()
-        return said
-
-
-def _feature_cache(plan: Plan, pictures: Pictures, progress: Progress) -> FeatureCache:
-    recipe, limit = plan.settled.recipe, int(plan.settled.recipe.machine.features_gb * 1e9)
-    return FeatureCache(
-        rows=pictures.rows,
-        pixels=plan.manifest.rows["pixels"].tolist(),
-        view=f"{recipe.size} px {recipe.framing}",
-        passes=f"{plan.task.name} {recipe.task!r} seed {recipe.seed}",
-        store=FeatureStore(cache_folder(), limit, progress.warn) if limit else None,
-    )
-
-
-def _build(plan: Plan, place: Place, progress: Progress) -> tuple[Network, str]:
-    """Return the network a run starts from, and where its weights came from."""
-    recipe, classes = plan.settled.recipe, len(plan.manifest.classes)
-    torch.manual_seed(recipe.seed)
-    if place.continued is not None and place.continued.checkpoints.exist():
-        card = place.continued.card()  # its weights are in the checkpoint
-        return build_network(recipe.backbone, classes, card.normalization), card.weights
-    weights = load_weights(recipe.backbone, recipe.weights, place.find_model)
-    network = build_network(recipe.backbone, classes, weights.normalization)
-    if weights.state is not None:
-        unmatched = load_backbone(network, weights.state, weights.source)
-        if unmatched:
-            progress.warn(f"{len(unmatched)} tensor(s) stay random: {'; '.join(unmatched[:5])}")
-    return network, weights.source
-
-
 def _card(plan: Plan, network: Network) -> ModelCard:
     recipe = plan.settled.recipe
     return ModelCard(
@@ -285,6 +136,7 @@ def _card(plan: Plan, network: Network) -> ModelCard:
         backbone=network.name,
         mean=network.normalization.mean,
         std=network.normalization.std,
+        head=recipe.head.model_dump(mode="json"),
         own_reader=plan.task.read_image is not read_row,
         recipe=recipe.model_dump(mode="json"),
     )

@@ -94,6 +94,25 @@ def _rate_or_auto(value: Any, check: ValidatorFunctionWrapHandler) -> float | Li
 Rate = Annotated[Annotated[float, Field(gt=0)] | Literal["auto"], WrapValidator(_rate_or_auto)]
 
 
+class HeadSettings(Settings):
+    """What turns pooled features into answers."""
+
+    kind: Literal["auto", "linear", "residual-mlp", "cosine"] = "auto"
+    """auto: cosine for identities, else linear, which a probe can fit best. residual-mlp: a hidden
+    layer beside it that starts as nothing. cosine: class centres on a sphere."""
+    hidden: int = Field(default=512, ge=1)
+    """Width of the residual MLP; as wide as the features of a small ResNet."""
+    scale: float = Field(default=30.0, gt=0)
+    """Of the cosine head: logits are this times a cosine. Under 20 a sure answer is out of reach,
+    over 60 every answer is sure."""
+    margin: float = Field(default=0.5, ge=0, lt=3)
+    """Of the cosine head, radians: a row has to be that much nearer to its own class than to any
+    other; 0.5 is ArcFace's own. 0 asks for none."""
+    margin_warmup: float = Field(default=0.2, ge=0, le=1)
+    """Share of the training in which the margin grows from 0; at once it would push about a network
+    that does not know the classes yet."""
+
+
 class TrainingSettings(Settings):
     """How gradient descent moves the weights."""
 
@@ -129,6 +148,15 @@ class TrainingSettings(Settings):
     as the cosine's last small steps average already; 0.999 is usual for thousands of steps."""
     label_smoothing: float = Field(default=0.1, ge=0, lt=1)
     """Share of each label that is spread over all classes; keeps probabilities honest."""
+    balance: Literal["none", "weights", "logit-adjustment", "focal", "sampler"] = "none"
+    """Against rare classes being ignored. none keeps the classes' frequencies, and so honest
+    probabilities. weights: the loss by inverse frequency. logit-adjustment: log priors in training
+    only. focal: what is known already counts less. sampler: every class is drawn equally often."""
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the head's inputs that a step leaves out; 0, as pooled features are few already."""
+    drop_path: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the deepest residual branches that a step leaves out (stochastic depth); 0, as it
+    pays only on long training."""
     clip_norm: float = Field(default=1.0, ge=0)
     """Longest gradient of a step; 0 does not clip."""
     patience: int = Field(default=0, ge=0)
@@ -174,6 +202,14 @@ class Recipe(Settings):
     """Any timm model name, with or without a tag."""
     weights: str = "auto"
     """Where the backbone's come from: auto, starter, none, hub, a .safetensors file, a run."""
+    bands: tuple[str, ...] = ()
+    """Names of a picture's bands, in order, such as nir,red,green; none are red, green, blue."""
+    no_data: float | None = None
+    """Value, as stored, of pixels that hold nothing in any band; left out of the bands' mean and
+    deviation."""
+    stem: Literal["copy-rgb+zero", "mean", "tile", "random"] = "copy-rgb+zero"
+    """How filters for red, green and blue become filters for other bands. copy-rgb+zero starts as
+    the network that came with the weights; mean and tile treat all bands alike."""
     strategy: Strategy = Strategy.LP_FT
     """lp-ft: batch statistics of the new pictures, a head by probe, then all weights from there; val
     may keep the probe, so it is right from two pictures a class on. probe: only a head, on frozen
@@ -196,6 +232,8 @@ class Recipe(Settings):
     """Moves the first weights of a head, the order and the views; never the split."""
     split: SplitSettings = SplitSettings()
     """Who learns, who selects, who judges."""
+    head: HeadSettings = HeadSettings()
+    """What turns pooled features into answers."""
     probe: ProbeSettings = ProbeSettings()
     """The head on frozen features."""
     training: TrainingSettings = TrainingSettings()

@@ -221,15 +221,14 @@ def _finder(store: Store) -> FindModel:
 
 
 def _continuation(store: Store, found: StoredRun) -> Continuation:
-    folders = [store.checkpoints / id_ for id_ in found.ids]
-    here = [folder for folder in folders if folder.is_dir()]
-    if not here:
+    folder = store.checkpoints(found.record_id)
+    if not folder.is_dir():
         raise CheckpointError(
             f"run {found.name!r} is {found.status} and has no checkpoint in "
-            f"{str(store.checkpoints)!r}, so there is nothing to continue; to start from its "
-            f"weights: transfer fit ... --weights {found.name}"
+            f"{str(folder.parent)!r}, so there is nothing to continue; to start from its weights: "
+            f"transfer fit ... --weights {found.name}"
         )
-    return Continuation(here[0])
+    return Continuation(folder)
 
 
 def _splits_of(store: Store, run: str) -> dict[str, str]:

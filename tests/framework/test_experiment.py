@@ -1,6 +1,7 @@
 """One run, top to bottom, on a handful of pictures and a tiny network."""
 
 import io
+import json
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -16,7 +17,8 @@ from torch import Tensor
 
 from transfer.errors import OutputError, RecipeError, TrainingError
 from transfer.experiment import RunResult, run
-from transfer.images.pictures import Pixels
+from transfer.images.framing import frame
+from transfer.images.pictures import Pixels, read_picture
 from transfer.network.backbone import build_network
 from transfer.network.objective import OBJECTIVES
 from transfer.network.pretrained import Weights
@@ -24,7 +26,9 @@ from transfer.overlay import Layer
 from transfer.plan import Plan, make_plan
 from transfer.plugin.task import Task
 from transfer.progress import Silent
+from transfer.recipe import TaskSettings
 from transfer.samples.layouts.detect import read_layout
+from transfer.samples.manifest import Row
 from transfer.samples.target import TargetKind
 from transfer.shipping.predictor import Predictor
 
@@ -201,7 +205,7 @@ def lose_numbers_after(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
     """Make the loss no number after so many steps."""
     true, left = OBJECTIVES[TargetKind.SINGLE_LABEL], iter(range(steps))
 
-    def loss(logits: Tensor, targets: Tensor, smoothing: float) -> Tensor:
+    def loss(logits: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
         value = true.loss(logits, targets, smoothing)
         return value if next(left, None) is not None else value * torch.nan
 
@@ -251,6 +255,51 @@ def test_a_picture_smaller_than_the_stride_is_refused_before_the_run_is_opened(
 ) -> None:
     with pytest.raises(RecipeError, match=r"size = 16: .* take --size 32 or more"):
         carry_out(planned(size=16), recorder)
+    assert recorder.run is None
+
+
+def four_bands(row: Row, _settings: TaskSettings) -> Pixels:
+    """Read a picture and put its red beside it as a fourth band."""
+    pixels = read_picture(row.path)
+    return np.concatenate([pixels, pixels[:, :, :1]], axis=2)
+
+
+def test_pictures_of_four_bands_start_from_weights_of_three(
+    planned: Callable[..., Plan], recorder: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = build_network("test_resnet", 2).backbone.state_dict()
+    monkeypatch.setattr("transfer.experiment.load_weights", lambda *_: Weights("a file", state))
+    plan = planned(strategy="probe", bands=["red", "green", "blue", "nir"])
+    plan = replace(plan, task=replace(TASK, read_image=four_bands))
+    assert carry_out(plan, recorder).status == "FINISHED"
+    card = json.loads(recorder.model["model.json"])
+    assert card["mean"][:3] == [0.5, 0.5, 0.5]  # the backbone's own
+    train = plan.manifest.rows[plan.manifest.rows["split"] == "train"]
+    reds = [
+        frame(four_bands(Row(plan.data / image), TaskSettings()), 32, "crop")[:, :, 3]
+        for image in train["image"]
+    ]
+    assert card["mean"][3] == pytest.approx(np.stack(reds).mean() / 255)
+    assert card["std"][3] == pytest.approx(np.stack(reds).std() / 255)
+
+
+def test_bands_that_the_recipe_does_not_name_are_refused(
+    planned: Callable[..., Plan], recorder: Any
+) -> None:
+    plan = planned()
+    plan = replace(plan, task=replace(TASK, read_image=four_bands))
+    with pytest.raises(RecipeError, match="pictures have 4 bands, and the recipe names red, green"):
+        carry_out(plan, recorder)
+    assert recorder.run is None
+
+
+def test_a_balance_without_sense_is_refused_before_the_run_is_opened(
+    planned: Callable[..., Plan], recorder: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusing = replace(OBJECTIVES[TargetKind.SINGLE_LABEL], refused={"focal": "it is a test"})
+    monkeypatch.setitem(OBJECTIVES, TargetKind.SINGLE_LABEL, refusing)
+    with pytest.raises(RecipeError, match="training.balance = 'focal' makes no sense"):
+        carry_out(planned(training={"balance": "focal"}), recorder)
     assert recorder.run is None
 
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
+from transfer.network.heads import Cosine, Head, ResidualMLP
 from transfer.recipe import ProbeSettings
 
 _CHUNK = 4096  # rows; more at once would only take memory
@@ -71,11 +72,43 @@ class LinearHead:
     train_loss: float
     val_loss: float
 
-    def place(self, head: nn.Linear) -> None:
-        """Copy the weights into the head of a network."""
-        with torch.no_grad():
-            head.weight.copy_(self.weight)
-            head.bias.copy_(self.bias)
+
+def fit_head(
+    head: Head,
+    train: Labelled,
+    val: Labelled,
+    losses: Callable[[Tensor, Tensor], Tensor],
+    settings: ProbeSettings,
+) -> float:
+    """Give `head` the best it can have on these features; return its mean loss on `train`.
+
+    A head with an affine part gets the minimum of the loss. One that goes by directions gets the
+    mean of each class, which no penalty has to choose.
+
+    Args:
+        head: changed in place; in eval mode.
+        train: rows to fit on.
+        val: rows that choose the strength of the penalty.
+        losses: logits, targets -> (N,), convex in an affine head.
+        settings: strengths and iterations.
+    """
+    affine = head.affine if isinstance(head, ResidualMLP) else head
+    if isinstance(affine, Cosine):
+        affine.place(_class_means(train, affine.out_features))
+        logits = affine(train.features.float()).detach().double()
+        return float(losses(logits, train.targets).mean())
+    start = affine.bias.detach().clone()
+    fitted = fit_linear_head(
+        train, val, AffineLoss(len(affine.weight), start, losses), settings
+    )
+    affine.place(fitted.weight, fitted.bias)
+    return fitted.train_loss
+
+
+def _class_means(rows: Labelled, classes: int) -> Tensor:
+    """Return the mean direction of the features of each class: (K, D)."""
+    sums = torch.zeros(classes, rows.features.shape[1])
+    return sums.index_add_(0, rows.targets, F.normalize(rows.features.float()))
 
 
 def fit_linear_head(

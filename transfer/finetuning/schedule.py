@@ -10,6 +10,7 @@ from torch.optim import Optimizer
 
 from transfer.errors import RecipeError
 from transfer.network.backbone import Network
+from transfer.network.stages import stages
 from transfer.recipe import TrainingSettings
 
 _CUT = 0.1
@@ -154,21 +155,35 @@ def _check_optimizer(name: str) -> None:
 
 
 def _backbone_groups(backbone: nn.Module, settings: TrainingSettings) -> list[dict[str, object]]:
-    # A model without classifier counts its norm or pool as the last layer, one above the stages.
-    groups: list[dict[str, object]] = timm.optim.param_groups_layer_decay(
-        backbone, weight_decay=settings.weight_decay, layer_decay=settings.layer_decay
-    )
-    deepest = max((float(str(group["lr_scale"])) for group in groups), default=1.0)
-    for group in groups:
-        scale = float(str(group["lr_scale"])) / deepest * settings.layer_decay
-        group["lr_scale"] = scale
+    # What its authors ask for
+    as_they_are: frozenset[str] = getattr(backbone, "no_weight_decay", frozenset)()
+    groups: list[dict[str, object]] = []
+    found = stages(backbone)
+    for number, stage in enumerate(found):
+        weights = [(name, backbone.get_parameter(name)) for name in stage.parameters]
+        plain = [w for name, w in weights if w.ndim <= 1 or name in as_they_are]
+        decayed = [w for name, w in weights if w.ndim > 1 and name not in as_they_are]
+        scale = settings.layer_decay ** (len(found) - number)
+        groups += _groups(decayed, plain, scale, settings.weight_decay)
     return groups
 
 
 def _head_groups(head: nn.Module, settings: TrainingSettings) -> list[dict[str, object]]:
     decayed = [weight for weight in head.parameters() if weight.ndim > 1]
     plain = [weight for weight in head.parameters() if weight.ndim <= 1]
+    return _groups(decayed, plain, settings.head_lr, settings.weight_decay)
+
+
+def _groups(
+    decayed: list[nn.Parameter], plain: list[nn.Parameter], scale: float, weight_decay: float
+) -> list[dict[str, object]]:
+    """Return what of `decayed` and `plain` trains, in groups for an optimizer."""
+    parts = (
+        ([w for w in decayed if w.requires_grad], weight_decay),
+        ([w for w in plain if w.requires_grad], 0.0),
+    )
     return [
-        {"params": decayed, "weight_decay": settings.weight_decay, "lr_scale": settings.head_lr},
-        {"params": plain, "weight_decay": 0.0, "lr_scale": settings.head_lr},
+        {"params": weights, "weight_decay": decay, "lr_scale": scale}
+        for weights, decay in parts
+        if weights
     ]

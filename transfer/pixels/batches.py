@@ -54,6 +54,7 @@ class Batches:
         *,
         batch_size: int,
         seed: int = 0,
+        balanced: bool = False,
         workers: int = 0,
         threads: int = 1,
     ) -> None:
@@ -65,10 +66,12 @@ class Batches:
             views: of the task; without them training batches are plain.
             batch_size: rows of a step.
             seed: of the order of an epoch.
+            balanced: an epoch draws every class alike.
             workers: processes that read ahead; 0 reads in this process.
             threads: that share the decoding of a batch in this process.
         """
         self._batch_size, self._seed, self._threads = batch_size, seed, threads
+        self._classes = targets if balanced else None
         self._reader = _Reader(pictures, targets, views, threads if workers == 0 else 1)
         self._orders: list[_Order] = []
         self._loader: DataLoader[Batch] | None = None
@@ -94,7 +97,8 @@ class Batches:
             epoch: which one; it draws order and views.
             first: number of the batch to begin with, for an epoch that goes on.
         """
-        parts = even_batches(epoch_order(numbers, self._seed, epoch), self._batch_size)
+        order = epoch_order(numbers, self._seed, epoch, self._classes)
+        parts = even_batches(order, self._batch_size)
         return self._read([_Order(part, epoch) for part in parts[first:]])
 
     def plain(self, numbers: NDArray[np.int64]) -> Iterator[Batch]:

@@ -11,6 +11,9 @@ class TargetKind(StrEnum):
     """How labels are read, which loss is used and which scores make sense."""
 
     SINGLE_LABEL = "single_label"
+    MULTI_LABEL = "multi_label"
+    ORDINAL = "ordinal"
+    IDENTITY = "identity"
 
 
 def encode_labels(

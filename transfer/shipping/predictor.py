@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from transfer.errors import BrokenPromiseError, ImageError, StoreError, TaskNotFoundError
 from transfer.images.framing import frame
 from transfer.images.pictures import Pixels, read_picture
-from transfer.network.backbone import Network, Normalization, build_network
+from transfer.network.backbone import Design, Network, Normalization, build_network
 from transfer.network.objective import OBJECTIVES
 from transfer.overlay import Layer, settle
 from transfer.pixels.batches import Batch
@@ -20,7 +20,7 @@ from transfer.pixels.cache import stack
 from transfer.plugin.discovery import load_task
 from transfer.plugin.task import read_row
 from transfer.progress import Progress, Silent
-from transfer.recipe import Recipe
+from transfer.recipe import HeadSettings, Recipe
 from transfer.samples.manifest import Row
 from transfer.samples.target import TargetKind
 from transfer.scoring.predict import predict_rows
@@ -55,7 +55,7 @@ class Predictor:
     """A fine-tuned network with everything around it that a prediction needs.
 
     Attributes:
-        network: pixels (B, C, S, S) in, logits (B, K) out; in eval mode, fp32.
+        network: pixels (B, C, S, S) in, logits out; in eval mode, fp32.
         classes: the K class names, in the order of the outputs.
         recipe: as the run was made.
         task: name of the task.
@@ -77,7 +77,8 @@ class Predictor:
         card = read_card(folder)
         recipe, read = _recipe_and_reader(card)
         numbers = Normalization(card.mean, card.std)
-        network = build_network(card.backbone, len(card.classes), numbers)
+        design = Design(TargetKind(card.target), HeadSettings(**card.head))
+        network = build_network(card.backbone, len(card.classes), numbers, design)
         try:
             network.load_state_dict(read_weights(folder))
         except RuntimeError as error:

@@ -71,11 +71,6 @@ class Store:
         return self.out / "checkpoints" / record_id
 
     @property
-    def checkpoints(self) -> Path:
-        """Folder of what runs that are not over need to go on."""
-        return self.out / "checkpoints"
-
-    @property
     def artifacts(self) -> str:
         """URI of the folder that files of runs go to, where no server keeps them."""
         return (self.out / "artifacts").as_uri()

@@ -6,7 +6,7 @@ import torch
 
 from transfer.finetuning.averaging import WeightAverage
 from transfer.network.backbone import Network
-from transfer.network.freezing import BatchStatistics, freeze_backbone, train_all
+from transfer.network.freezing import BatchStatistics, freeze_backbone, train_from
 
 Build = Callable[..., Network]
 STEPS = 6
@@ -31,7 +31,7 @@ def test_the_average_is_that_of_all_weights_with_a_decay_that_warms_up(
     build: Build, decay: float
 ) -> None:
     network = build()
-    train_all(network, BatchStatistics.UPDATED)
+    train_from(network, 0, BatchStatistics.UPDATED)
     average = WeightAverage(network, decay)
     expected = {name: tensor.double() for name, tensor in network.state_dict().items()}
     for number in range(1, STEPS + 1):
@@ -87,7 +87,7 @@ def test_what_is_frozen_stays_bit_identical(build: Build) -> None:
 
 def test_an_average_goes_on_bit_for_bit_from_its_saved_state(build: Build) -> None:
     network = build()
-    train_all(network, BatchStatistics.UPDATED)
+    train_from(network, 0, BatchStatistics.UPDATED)
     average = WeightAverage(network, 0.9)
     for number in range(3):
         move(network, number)
@@ -104,7 +104,7 @@ def test_an_average_goes_on_bit_for_bit_from_its_saved_state(build: Build) -> No
     file.seek(0)
     weights, state = torch.load(file, weights_only=True)
     again = build(seed=1)
-    train_all(again, BatchStatistics.UPDATED)
+    train_from(again, 0, BatchStatistics.UPDATED)
     restored = WeightAverage(again, 0.9)
     again.load_state_dict(weights)
     restored.load_state_dict(state)

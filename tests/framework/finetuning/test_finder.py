@@ -14,7 +14,7 @@ from transfer.finetuning.devices import Compute
 from transfer.finetuning.finder import Trial, find_learning_rate
 from transfer.finetuning.schedule import build_optimizer
 from transfer.network.backbone import Network
-from transfer.network.freezing import BatchStatistics, train_all
+from transfer.network.freezing import BatchStatistics, train_from
 from transfer.pixels.batches import Batch, Batches
 from transfer.recipe import TrainingSettings
 
@@ -41,7 +41,7 @@ def test_weights_statistics_optimizer_and_random_states_are_as_they_were(
     build: Callable[..., Network], batches: Batches, compute: Compute
 ) -> None:
     network = build()
-    train_all(network, BatchStatistics.UPDATED)
+    train_from(network, 0, BatchStatistics.UPDATED)
     optimizer = torch.optim.AdamW(network.parameters())
     network(torch.rand(4, 3, 32, 32)).sum().backward()
     optimizer.step()

@@ -15,6 +15,7 @@ from transfer.finetuning.probe import (
     fit_linear_head,
     l2_path,
 )
+from transfer.network.heads import Linear
 from transfer.recipe import ProbeSettings
 
 CLASSES, WIDTH = 3, 6
@@ -128,7 +129,7 @@ def test_classes_that_a_line_divides_do_not_run_away() -> None:
 
 def test_a_head_is_placed_into_a_network() -> None:
     head = LinearHead(torch.rand(CLASSES, WIDTH), torch.rand(CLASSES), 0.1, 0.0, 0.0)
-    linear = torch.nn.Linear(WIDTH, CLASSES)
+    linear = Linear(WIDTH, CLASSES)
     head.place(linear)
     features = torch.rand(4, WIDTH)
     assert torch.allclose(linear(features), features @ head.weight.T + head.bias)

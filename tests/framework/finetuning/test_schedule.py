@@ -52,9 +52,9 @@ def test_weights_that_do_not_train_are_left_out() -> None:
 def test_norms_and_biases_do_not_decay_and_all_else_does(network: Network) -> None:
     weights = dict(network.named_parameters())
     for name, group in groups_of(network).items():
-        if weights[name].ndim <= 1:
+        if weights[name].ndim <= 1 or "pos_embed" in name or "cls_token" in name:
             assert group["weight_decay"] == 0.0, name
-        elif "pos_embed" not in name and "cls_token" not in name:  # as a ViT's authors ask
+        else:
             assert group["weight_decay"] == 0.05, name
 
 
@@ -68,6 +68,22 @@ def test_each_stage_nearer_to_the_stem_learns_slower() -> None:
     for name, group in groups.items():
         if "layer3" in name:
             assert group["lr_scale"] == pytest.approx(0.7**2), name
+
+
+@pytest.mark.parametrize("name", ["resnet50", "wide_resnet50_2", "seresnet50", "resnet152d"])
+def test_however_deep_a_network_its_stages_count_and_not_its_blocks(name: str) -> None:
+    with torch.device("meta"):
+        network = build_network(name, 3)
+    for weight, group in groups_of(network).items():
+        stage = next((n for n in (1, 2, 3, 4) if f"backbone.layer{n}." in weight), 0)
+        if weight.startswith("backbone."):
+            assert group["lr_scale"] == pytest.approx(0.7 ** (5 - stage)), weight
+
+
+def test_the_head_s_groups_come_last(network: Network) -> None:
+    optimizer = build_optimizer(network, 0.01, SETTINGS)
+    last = [weight for group in optimizer.param_groups[-2:] for weight in group["params"]]
+    assert {id(weight) for weight in last} == {id(weight) for weight in network.head.parameters()}
 
 
 def test_no_layer_decay_means_one_rate_for_the_backbone(network: Network) -> None:

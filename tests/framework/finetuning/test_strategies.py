@@ -18,7 +18,7 @@ from transfer.finetuning.features import FeatureCache
 from transfer.finetuning.finetuner import Ending, EpochLog
 from transfer.finetuning.strategies import Learned, Lesson, learn
 from transfer.network.backbone import Network
-from transfer.network.objective import OBJECTIVES
+from transfer.network.objective import OBJECTIVES, make_loss
 from transfer.pixels.batches import Batch, Batches
 from transfer.pixels.views import epoch_order
 from transfer.progress import Silent
@@ -50,8 +50,9 @@ def lesson(batches: Batches, targets: np.ndarray, compute: Compute, tmp_path: Pa
     features = FeatureCache(
         rows, names, "32 px", "demo", FeatureStore(tmp_path, 10**9, pytest.fail)
     )
+    loss = make_loss(TargetKind.SINGLE_LABEL, RECIPE.training, np.bincount(targets[TRAIN]))
     return Lesson(
-        batches, features, TRAIN, VAL, targets, objective, predict, score, "log_likelihood"
+        batches, features, TRAIN, VAL, targets, objective, loss, predict, score, "log_likelihood"
     )
 
 
@@ -157,8 +158,8 @@ def test_the_probe_is_a_candidate_for_the_best_weights(
 def test_a_training_that_breaks_down_leaves_the_probe(
     build: Build, lesson: Lesson, compute: Compute
 ) -> None:
-    broken = replace(lesson.objective, loss=lambda logits, *_: logits.sum() * float("inf"))
-    learned = teach(build(), replace(lesson, objective=broken), compute, Strategy.LP_FT)
+    broken = replace(lesson, loss=lambda logits, *_: logits.sum() * float("inf"))
+    learned = teach(build(), broken, compute, Strategy.LP_FT)
     assert learned.epoch == 0
     assert learned.ended.ending is Ending.DIVERGED
     assert "epoch 1, step 1" in learned.ended.where

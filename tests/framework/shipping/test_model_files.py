@@ -67,6 +67,7 @@ def test_a_card_that_is_none_is_refused(folder: Path, content: bytes) -> None:
         {"classes": 3},
         {"extra": 1},
         {"target": "of another age"},
+        {"head": {"kind": "of another age"}},
     ],
 )
 def test_a_card_that_lacks_or_adds_something_is_refused(
@@ -78,9 +79,14 @@ def test_a_card_that_lacks_or_adds_something_is_refused(
 
 
 def test_a_model_of_another_format_is_refused_with_both(folder: Path) -> None:
-    change(folder, format=2)
-    with pytest.raises(StoreError, match="its format is 2; this version reads 1"):
+    change(folder, format=3)
+    with pytest.raises(StoreError, match="its format is 3; this version reads 1 to 2"):
         read_card(folder)
+
+
+def test_a_model_of_the_first_format_has_a_linear_head(folder: Path, make_card: MakeCard) -> None:
+    change(folder, format=1, head=None)
+    assert read_card(folder) == make_card(head={"kind": "linear"})
 
 
 @pytest.mark.parametrize("length", [0, 7, 100, 20_000])

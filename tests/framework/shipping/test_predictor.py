@@ -10,10 +10,12 @@ from PIL import Image
 from transfer.errors import BrokenPromiseError, ManifestError, StoreError
 from transfer.images.framing import frame
 from transfer.images.pictures import read_picture
-from transfer.network.backbone import Network, build_network
+from transfer.network.backbone import Design, Network, Normalization, build_network
 from transfer.plugin.discovery import load_task
 from transfer.plugin.task import Task
+from transfer.recipe import HeadSettings
 from transfer.samples.manifest import Row
+from transfer.samples.target import TargetKind
 from transfer.shipping.model_files import ModelCard, write_model
 from transfer.shipping.predictor import Predictor
 
@@ -196,6 +198,27 @@ def test_weights_of_another_network_are_refused(folder: Path, make_card: MakeCar
     write_model(folder, build_network("test_resnet", 4), make_card())
     with pytest.raises(StoreError, match="do not fit"):
         Predictor.from_folder(folder)
+
+
+@pytest.mark.parametrize(
+    ("kind", "target"),
+    [("residual-mlp", "single_label"), ("cosine", "single_label"), ("auto", "ordinal")],
+)
+def test_a_model_with_another_head_is_rebuilt_exactly(
+    tmp_path: Path, make_card: MakeCard, kind: str, target: str
+) -> None:
+    torch.manual_seed(0)
+    head = HeadSettings(kind=kind, hidden=7, scale=11.0)
+    numbers = Normalization(make_card().mean, make_card().std)
+    made = build_network("test_resnet", 3, numbers, Design(TargetKind(target), head)).eval()
+    for weight in made.head.parameters():
+        torch.nn.init.normal_(weight)
+    card = make_card(head=head.model_dump(mode="json"), target=target)
+    write_model(tmp_path / "model", made, card)
+    loaded = Predictor.from_folder(tmp_path / "model")
+    pixels = torch.rand(2, 3, 32, 32)
+    with torch.inference_mode():
+        assert torch.equal(loaded.network(pixels), made(pixels))
 
 
 def test_a_task_that_is_gone_is_missed_only_where_it_reads_in_its_own_way(

@@ -1,0 +1,166 @@
+"""The rows of a plan, as the network reads them and as they are judged."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from transfer.finetuning.devices import Compute, loader_workers
+from transfer.finetuning.feature_store import FeatureStore
+from transfer.finetuning.features import FeatureCache
+from transfer.finetuning.finetuner import Ending
+from transfer.finetuning.lesson import Learned, Lesson
+from transfer.images.pictures import Pixels
+from transfer.network.backbone import Network, Normalization
+from transfer.network.objective import OBJECTIVES, make_loss
+from transfer.pixels.band_statistics import band_statistics
+from transfer.pixels.batches import Batches
+from transfer.pixels.cache import Pictures, memory_for_pixels
+from transfer.pixels.views import TrainingViews
+from transfer.plan import Plan
+from transfer.progress import Progress, Step
+from transfer.samples.predictions import Predictions
+from transfer.samples.seen_files import cache_folder
+from transfer.samples.target import encode_labels
+from transfer.scoring.metrics import point_scores, scorer_for
+from transfer.scoring.predict import predict_rows
+
+
+class Rows:
+    """What a run reads, and how it is judged.
+
+    Attributes:
+        pictures: working-size pixels by row number.
+        views: of training.
+        scorer: of the kind of target and of the task.
+    """
+
+    def __init__(self, plan: Plan, compute: Compute, progress: Progress) -> None:
+        """Keep what is needed to read the rows of `plan`; nothing is read yet."""
+        recipe, task, manifest = plan.settled.recipe, plan.task, plan.manifest
+        self._plan, self._compute, self._progress = plan, compute, progress
+        self._objective = OBJECTIVES[manifest.target]
+        self._groups = manifest.group_numbers()
+        self._targets = encode_labels(
+            manifest.target, manifest.rows["label"].tolist(), manifest.classes
+        )
+        self.scorer = scorer_for(manifest.target, task.scores)
+        self.views = TrainingViews(task.augment(recipe.size, recipe.task), recipe.seed)
+        self.pictures = Pictures(
+            manifest.all_rows(),
+            task.reader(recipe.task),
+            size=recipe.size,
+            framing=recipe.framing,
+            memory_bytes=memory_for_pixels(recipe.machine.cache_gb),
+        )
+        self._features = _feature_cache(plan, self.pictures, progress)
+        self._batches = Batches(
+            self.pictures,
+            self._targets,
+            self.views,
+            batch_size=recipe.batch_size,
+            seed=recipe.seed,
+            balanced=recipe.training.balance == "sampler",
+            workers=loader_workers(recipe.machine, compute),
+            threads=compute.threads,
+        )
+
+    def lesson(self) -> Lesson:
+        """Return what there is to learn from, and how it is judged on val.
+
+        Raises:
+            RecipeError: a way of balancing classes that makes no sense for the kind of target.
+        """
+        manifest, recipe = self._plan.manifest, self._plan.settled.recipe
+        train = manifest.numbers("train")
+        return Lesson(
+            batches=self._batches,
+            features=self._features,
+            train=train,
+            val=manifest.numbers("val"),
+            targets=self._targets,
+            objective=self._objective,
+            loss=make_loss(manifest.target, recipe.training, self._counts(train), recipe.head),
+            predict=self._predict,
+            score=lambda said: point_scores(self._predictions("val", said), self.scorer),
+            headline=self._plan.task.headline,
+        )
+
+    def judge(self, network: Network, learned: Learned) -> dict[str, Predictions]:
+        """Return what `network` says, by split; what is half trained does not see the test rows.
+
+        A process that was told to end has no time for any of it. Features of a frozen backbone are
+        taken from where they are kept: other splits and other heads have use for them as well.
+        """
+        if learned.ended.ending is Ending.TERMINATED:
+            return {}
+        said = {"val": self._predictions("val", learned.val.probabilities)}
+        predict = self._predict_frozen if learned.epoch == 0 else self._predict
+        if learned.ended.ending in {Ending.COMPLETED, Ending.STALE}:
+            for split in ("calibration", "test"):
+                if len(numbers := self._plan.manifest.numbers(split)):
+                    found = predict(network, numbers, f"scoring {split}")
+                    said[split] = self._predictions(split, found)
+        return said
+
+    def bands(self) -> int:
+        """Return how many bands the pictures have."""
+        return int(self.pictures[int(self._plan.manifest.numbers("train")[0])].shape[2])
+
+    def normalization(self) -> Normalization:
+        """Return mean and deviation of each band over the training rows."""
+        numbers, no_data = self._plan.manifest.numbers("train"), self._plan.settled.recipe.no_data
+        with self._progress.step("measuring bands", len(numbers), "images") as step:
+            pictures = (self._counted(int(number), step) for number in numbers)
+            return Normalization(*band_statistics(pictures, no_data))
+
+    def _counted(self, number: int, step: Step) -> Pixels:
+        step.advance()
+        return self.pictures[number]
+
+    def _counts(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return how many rows of each class there are: (K,)."""
+        targets = self._targets[numbers]
+        if targets.ndim > 1:
+            return targets.sum(axis=0).astype(np.int64)
+        return np.bincount(targets, minlength=len(self._plan.manifest.classes))
+
+    def _predictions(self, split: str, probabilities: NDArray[np.float32]) -> Predictions:
+        """Return probabilities (n, K) of the rows of `split` beside what is true of them."""
+        manifest, numbers = self._plan.manifest, self._plan.manifest.numbers(split)
+        return Predictions(
+            classes=manifest.classes,
+            keys=manifest.rows["key"].to_numpy(dtype=np.str_)[numbers],
+            groups=self._groups[numbers],
+            targets=self._targets[numbers],
+            probabilities=probabilities,
+        )
+
+    def _predict(
+        self, network: Network, numbers: NDArray[np.int64], what: str = "scoring val"
+    ) -> NDArray[np.float32]:
+        probabilities = self._objective.probabilities
+        with self._progress.step(what, len(numbers), "images") as step:
+            batches = self._batches.plain(numbers)
+            return predict_rows(network, batches, probabilities, self._compute.device, step.advance)
+
+    @torch.inference_mode()
+    def _predict_frozen(
+        self, network: Network, numbers: NDArray[np.int64], what: str
+    ) -> NDArray[np.float32]:
+        with self._progress.step(what, len(numbers), "images") as step:
+            features = self._features.scored(network, numbers, self._batches.plain, self._compute)
+            step.advance(len(numbers))
+        logits = network.head(self._compute.move(features)).float()
+        said: NDArray[np.float32] = self._objective.probabilities(logits).cpu().numpy()
+        return said
+
+
+def _feature_cache(plan: Plan, pictures: Pictures, progress: Progress) -> FeatureCache:
+    recipe, limit = plan.settled.recipe, int(plan.settled.recipe.machine.features_gb * 1e9)
+    return FeatureCache(
+        rows=pictures.rows,
+        pixels=plan.manifest.rows["pixels"].tolist(),
+        view=f"{recipe.size} px {recipe.framing}",
+        passes=f"{plan.task.name} {recipe.task!r} seed {recipe.seed}",
+        store=FeatureStore(cache_folder(), limit, progress.warn) if limit else None,
+    )
