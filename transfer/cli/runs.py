@@ -19,7 +19,8 @@ store = typer.Typer(help="Look after the run store.", no_args_is_help=True)
 _COLUMNS = ("name", "task", "backbone", "strategy", "val", "test", "images_per_second", "started")
 
 
-def runs(  # noqa: FBT002  # typer reads a flag from a default
+def runs(
+    *,
     sort: Annotated[str, typer.Option(help=f"Column to rank by: {', '.join(_COLUMNS)}.")] = "val",
     where: Annotated[
         list[str] | None,

@@ -121,10 +121,11 @@ class Delivery:
     def _parent(self, experiment: str, parent: str | None) -> dict[str, str]:
         if parent is None:
             return {}
-        run_id = self._find(experiment, parent)
+        record = Record(self._store.records / parent)
+        run_id = record.position.run_id or self._find(experiment, parent)
         if run_id is not None:
             return {PARENT_TAG: run_id}
-        if started(Record(self._store.records / parent)) is not None:
+        if started(record) is not None:
             raise StoreError(f"the store at {self._store.address} has no parent of this run yet")
         return {}  # deleted there, and nobody will send it again
 

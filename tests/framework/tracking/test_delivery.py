@@ -216,14 +216,14 @@ def _part_of(store: Store, parent: str) -> Record:
     return Record.create(store.records, Started(destination=store.destination, run=run))
 
 
-@pytest.mark.parametrize("removed", [True, False])
+@pytest.mark.parametrize("here", ["its record is here", "its record is gone"])
 def test_a_part_stands_under_the_run_it_is_a_part_of(
-    store: Store, written: Write, removed: bool
+    store: Store, written: Write, here: str
 ) -> None:
     parent = written()
     part = _part_of(store, parent.id)
     above, _ = _deliver(store, parent)
-    if removed:
+    if here == "its record is gone":
         parent.remove()
 
     run, _ = _deliver(store, part)

@@ -99,6 +99,12 @@ def _stored(store: Store, run_id: str) -> Facts:
     }
 
 
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a busy machine deliver a killed run, too, before it is looked at."""
+    monkeypatch.setattr(spool, "_KILLED_SECONDS", 60.0)
+
+
 @pytest.fixture
 def undelivered(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nothing be delivered, and every record stay."""

@@ -21,7 +21,7 @@ from transfer.tracking.names import unique_name
 from transfer.tracking.runs import fetch, find_run, list_runs, model_folder
 from transfer.tracking.store import Store, connect, open_store
 from transfer.tracking.sync import sync
-from transfer.tracking.tracker import RunDescription, Tracker
+from transfer.tracking.tracker import RunDescription, Status, Tracker
 from transfer.tracking.ui import user_interface
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("mlflow_server")]
@@ -176,45 +176,44 @@ def test_a_killed_run_is_continued_on_the_server_which_dies_meanwhile(
     remote: Store, server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(spool, "_FAILING_SECONDS", 0.5)
-    run = RunDescription("demo", "continued")
-    tracker = MlflowTracker(remote, pytest.fail)
-    record_id = tracker.start(run)
-    remote.checkpoints(record_id).mkdir(parents=True)
-    _log(tracker, range(10))
-    tracker.keep("a.txt", b"first")
-    tracker.keep_model(_model("first"))
-    tracker.finish("KILLED")
+    monkeypatch.setattr(spool, "_KILLED_SECONDS", 60)
+    monkeypatch.setattr(Store, "checkpoints", lambda _, __: tmp_path)
+    record_id = _go_on(MlflowTracker(remote, pytest.fail), range(10), "KILLED")
     sync(remote, Silent())
     first = find_run(remote, record_id)
     assert first.status == "KILLED"
     assert first.run_id != record_id
-    folder = _fetched_model(remote, record_id, tmp_path / "other machine")
-    assert (folder / "network.safetensors").read_text() == "first"
+    assert _fetched_model(remote, record_id, tmp_path / "other machine") == "10"
 
     tracker = MlflowTracker(remote, lambda _: None)
-    tracker.start(run, record_id)
+    tracker.start(RunDescription("demo", "continued"), record_id)
     _log(tracker, range(15))
     server.kill()
     assert tracker.finish("FAILED") == record_id
     server.start()
-    tracker = MlflowTracker(remote, pytest.fail)
-    tracker.start(run, record_id)
-    _log(tracker, range(20))
-    tracker.keep("a.txt", b"last")
-    tracker.keep_model(_model("last"))
-    assert tracker.finish("FINISHED") == first.run_id
+    _go_on(MlflowTracker(remote, pytest.fail), range(20), "FINISHED", record_id)
 
-    client = connect(remote)
-    last = find_run(remote, record_id)
-    assert last.status == "FINISHED"
+    client, last = connect(remote), find_run(remote, record_id)
+    assert (last.run_id, last.status) == (first.run_id, "FINISHED")
     assert _steps(client, last.run_id, "train/loss") == [(step, step / 7) for step in range(20)]
-    assert fetch(remote, last, "a.txt", tmp_path / "into").read_bytes() == b"last"
+    assert fetch(remote, last, "a.txt", tmp_path / "into").read_bytes() == b"20"
     assert len(client.search_logged_models(["1"], f"source_run_id = '{last.run_id}'")) == 1
-    assert (model_folder(remote, last) / "network.safetensors").read_text() == "last"
+    assert _fetched_model(remote, record_id, tmp_path / "other machine") == "20"
     assert not (remote.records / record_id).exists()
 
 
-def _fetched_model(remote: Store, run: str, elsewhere: Path) -> Path:
+def _go_on(tracker: Tracker, steps: range, status: Status, resume: str | None = None) -> str:
+    """Say a run up to a step; a file and its model tell which."""
+    run = RunDescription("demo", "continued")
+    record_id = tracker.start(run, resume)
+    _log(tracker, steps)
+    tracker.keep("a.txt", str(steps.stop).encode())
+    tracker.keep_model(lambda to: to.joinpath("weights").write_text(str(steps.stop)) and None)
+    tracker.finish(status)
+    return record_id
+
+
+def _fetched_model(remote: Store, run: str, elsewhere: Path) -> str:
     """Return the model as a machine without the record gets it, into the cache of this test."""
     other = open_store(elsewhere, remote.uri)
-    return model_folder(other, find_run(other, run))
+    return (model_folder(other, find_run(other, run)) / "weights").read_text()
