@@ -33,6 +33,7 @@ class Card(BaseModel):
         weights: where those of the backbone came from, for people.
         normalization: of the network.
         log_pictures: pictures of the data may go into the record.
+        parent: id of the run that this one is a part of, such as a fold.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -47,6 +48,7 @@ class Card(BaseModel):
     weights: str
     normalization: Normalization
     log_pictures: bool
+    parent: str | None
 
     def layers(self) -> list[Layer]:
         """Return the settings that a continued run has, the uppermost last."""
@@ -95,7 +97,9 @@ class Continuation:
                 "on this machine. To start from its weights: transfer fit ... --weights RUN"
             ) from error
         except (OSError, ValidationError) as error:
-            raise CheckpointError(f"{str(self.folder / _CARD)!r} cannot be read: {error}") from error
+            raise CheckpointError(
+                f"{str(self.folder / _CARD)!r} cannot be read: {error}"
+            ) from error
 
     def splits(self) -> dict[str, str]:
         """Return row key -> split.
@@ -106,7 +110,9 @@ class Continuation:
         try:
             table = pd.read_parquet(self.folder / _SPLIT)
         except (OSError, ValueError) as error:
-            raise CheckpointError(f"{str(self.folder / _SPLIT)!r} cannot be read: {error}") from error
+            raise CheckpointError(
+                f"{str(self.folder / _SPLIT)!r} cannot be read: {error}"
+            ) from error
         return dict(zip(table["key"], table["split"], strict=True))
 
     def _write(self, card: Card) -> None:
@@ -130,15 +136,21 @@ def card_of(
         weights=weights,
         normalization=network.normalization,
         log_pictures=log_pictures,
+        parent=plan.parent,
     )
 
 
 def check_settings(card: Card, defaults: Recipe) -> None:
-    """Refuse a run whose settings are not those that this version knows.
+    """Refuse a run whose settings are not those that this version knows, or that is but a part.
 
     Raises:
         CheckpointError: with the settings that came or went.
     """
+    if card.parent is not None:
+        raise CheckpointError(
+            f"run {card.name!r} is one of several under a parent, which must judge them together; "
+            "start all of them again with --folds or --fractions"
+        )
     then, now = set(dotted(card.recipe)), set(defaults.dotted())
     if then != now:
         raise CheckpointError(
@@ -163,4 +175,3 @@ def check_data(card: Card, manifest: Manifest, splits: Mapping[str, str]) -> Non
         "others a label, a group or a split may have changed. Put them back, or start anew with "
         f"--weights {card.name} --split {card.name}"
     )
-

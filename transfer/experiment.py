@@ -166,7 +166,7 @@ def closing(tracker: Tracker, name: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt as signal:
-        signal.args = (name,)
+        signal.args = signal.args or (name,)
         tracker.finish("KILLED")
         raise
     except BaseException:

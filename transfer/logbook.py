@@ -54,8 +54,9 @@ class Logbook:
             "transfer.task": plan.task.name,
             HEADLINE_TAG: plan.task.headline,
             "transfer.data_digest": plan.manifest.digest(),
-            "transfer.test_digest": plan.manifest.digest("test"),
         }
+        if len(plan.manifest.numbers("test")):
+            own["transfer.test_digest"] = plan.manifest.digest("test")
         params = {name: _as_text(value) for name, value in recipe.dotted().items()}
         run_id = self._tracker.start(
             RunDescription(
@@ -96,7 +97,7 @@ class Logbook:
         self._tracker.keep("figures/learning_curves.png", picture)
 
     def scores(
-        self, split: str, predictions: Predictions, scores: Mapping[str, Score], epoch: int
+        self, split: str, predictions: Predictions, scores: Mapping[str, Score], epoch: int = 0
     ) -> None:
         """Record what the kept weights, those of `epoch`, reach on a split."""
         self._tracker.log(flat(scores, f"{split}/"), step=epoch)
@@ -108,6 +109,10 @@ class Logbook:
         if "ece" in scores:
             diagram = reliability_diagram(reliability(predictions), scores["ece"].value)
             self._tracker.keep(f"figures/{split}_reliability.png", diagram)
+
+    def table(self, path: str, table: pd.DataFrame) -> None:
+        """Keep a table as .parquet or .csv."""
+        self._keep_table(path, table)
 
     def predictions(self, of_split: Mapping[str, Predictions]) -> None:
         """Keep every probability, row by row: key, split, label, and `p_CLASS` for each class."""

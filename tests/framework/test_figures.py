@@ -29,6 +29,13 @@ def draw_curves(epochs: int = 10) -> bytes:
     return figures.learning_curves(table, "balanced_accuracy", epochs)
 
 
+def draw_data_curve() -> bytes:
+    value = pd.Series([0.71, 0.84, 0.9])
+    low = (value - 0.05).where(value > 0.8)  # of few rows there is no interval
+    table = pd.DataFrame({"rows": [40, 120, 400], "value": value, "low": low, "high": value + 0.04})
+    return figures.data_curve(table, "balanced_accuracy")
+
+
 def draw_matrix(classes: int = 10, names: tuple[str, ...] | None = None) -> bytes:
     random = np.random.default_rng(0)
     counts = random.poisson(0.3, (classes, classes)) + np.diag(random.integers(5, 400, classes))
@@ -56,7 +63,13 @@ def scenes(count: int) -> list[NDArray[np.uint8]]:
     return list((fields + random.integers(0, 30, (count, 64, 64, 3))).astype(np.uint8))
 
 
-DRAWINGS: list[Callable[[], bytes]] = [draw_curves, draw_matrix, draw_diagram, draw_grid]
+DRAWINGS: list[Callable[[], bytes]] = [
+    draw_curves,
+    draw_data_curve,
+    draw_matrix,
+    draw_diagram,
+    draw_grid,
+]
 
 
 def pixels(content: bytes) -> NDArray[np.uint8]:

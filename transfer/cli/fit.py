@@ -12,10 +12,12 @@ import typer
 
 from transfer.cli.console import ERR, OUT, Terminal
 from transfer.cli.options import Data, Out, Seed, Task, TrackingUri
+from transfer.errors import RecipeError
 
 if TYPE_CHECKING:
     from transfer.experiment import RunResult
     from transfer.overlay import Settled
+    from transfer.repeats import Repeated
     from transfer.start import Request
 
 _SETTING = typer.Option(
@@ -31,7 +33,8 @@ Weights = Annotated[
     ),
 ]
 Strategy = Annotated[
-    str | None, typer.Option(help="lp-ft, probe, partial, gradual, finetune or scratch.", show_default=False)
+    str | None,
+    typer.Option(help="lp-ft, probe, partial, gradual, finetune or scratch.", show_default=False),
 ]
 Epochs = Annotated[int | None, typer.Option(help="Passes over the data.", show_default=False)]
 Size = Annotated[int | None, typer.Option(help="Side of the picture, px.", show_default=False)]
@@ -48,6 +51,23 @@ Settings = Annotated[list[str] | None, _SETTING]
 Split = Annotated[
     str | None,
     typer.Option(metavar="RUN", help="Keep the rows in the splits of a run.", show_default=False),
+]
+
+Views = Annotated[
+    int | None,
+    typer.Option(min=0, help="Passes of views that a probe is fitted on too.", show_default=False),
+]
+Folds = Annotated[
+    int | None,
+    typer.Option(help="Cross-validate: so many runs; test rows stay out.", show_default=False),
+]
+Fractions = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SHARES",
+        help="Learning curve: runs on 0.1,0.3,1 of the training rows, judged on val.",
+        show_default=False,
+    ),
 ]
 
 
@@ -67,6 +87,9 @@ def fit(  # noqa: PLR0913  # the everyday options
     recipe: RecipeFile = None,
     settings: Settings = None,
     split: Split = None,
+    views: Views = None,
+    folds: Folds = None,
+    fractions: Fractions = None,
     out: Out = Path("mlruns"),
     tracking_uri: TrackingUri = None,
     log_images: Annotated[
@@ -92,15 +115,19 @@ def fit(  # noqa: PLR0913  # the everyday options
         data,
         everyday,
         recipe=recipe,
-        settings=_assignments(settings),
+        settings=_assignments([*(settings or []), *_views(views)]),
         name=name,
         split=split,
         out=out,
         tracking_uri=tracking_uri,
         log_images=log_images,
+        folds=folds,
+        fractions=_shares(fractions),
     )
     if dry_run:
         _dry_run(request)
+    elif request.repeats:
+        _repeat(request)
     else:
         _run(request)
 
@@ -170,6 +197,28 @@ def _assignments(settings: list[str] | None) -> Mapping[str, Any]:
     return parse_assignments(settings or []).changes
 
 
+def _views(views: int | None) -> list[str]:
+    return [] if views is None else [f"probe.views={views}"]
+
+
+def _shares(fractions: str | None) -> tuple[float, ...]:
+    try:
+        return tuple(float(share) for share in (fractions or "").split(",") if share.strip())
+    except ValueError as error:
+        raise RecipeError(
+            f"--fractions {fractions!r}: write numbers with commas between, as in 0.1,0.3,1"
+        ) from error
+
+
+def _repeat(request: "Request") -> None:
+    from transfer.start import repeat  # noqa: PLC0415  # loaded by _request
+
+    result = repeat(request, Terminal())
+    _print_repeated(result, request)
+    if result.status != "FINISHED":
+        raise typer.Exit(_INTERRUPTED if result.status == "KILLED" else 2)
+
+
 def _run(request: "Request") -> None:
     from transfer.start import carry_out  # noqa: PLC0415  # loaded by _request
 
@@ -198,11 +247,16 @@ def _resumable(out: Path, tracking_uri: str | None) -> Iterator[None]:
 
 
 def _dry_run(request: "Request") -> None:
-    from transfer.start import plan_for  # noqa: PLC0415  # loaded by _request
+    from transfer.start import plan_for, plans_of  # noqa: PLC0415  # loaded by _request
     from transfer.tracking.store import open_store  # noqa: PLC0415
 
     plan = plan_for(request, open_store(request.out, request.tracking_uri), Terminal())
     recipe = plan.settled.recipe
+    if request.repeats:
+        for part in plans_of(request, plan):
+            rows = {name: len(part.manifest.numbers(name)) for name in ("train", "val", "test")}
+            sizes = ", ".join(f"{name} {count:,}" for name, count in rows.items() if count)
+            OUT.print(f"part       {part.name}: {sizes}")
     OUT.print(
         f"would      {recipe.strategy} {recipe.backbone} (weights: {recipe.weights}) at "
         f"{recipe.size} px, as {plan.name!r}, into {request.out}; nothing was trained or written"
@@ -249,6 +303,18 @@ def _tell(result: "RunResult", out: Path, tracking_uri: str | None) -> None:
         raise typer.Exit(_TERMINATED if result.ended.startswith("terminated") else _INTERRUPTED)
     ERR.print(f"           {again} --weights {name} --lr SMALLER{into}")
     raise typer.Exit(2)
+
+
+def _print_repeated(result: "Repeated", request: "Request") -> None:
+    for part in result.parts:
+        OUT.print(f"{part.name}  {_scores_line(part.test or part.val)}")
+    if result.scores:
+        OUT.print(f"pooled     {_scores_line(result.scores)}")
+    if result.status != "FINISHED":
+        ERR.print(f"{result.status.lower():<10} {result.ended}")
+    runs = f"{len(result.parts)} runs below it; the test rows were not looked at"
+    OUT.print(f"run        {result.name} ({result.run_id}), {runs}")
+    OUT.print(f"next       transfer ui{_store_options(request, '--store')}")
 
 
 def _scores_line(scores: Mapping[str, float]) -> str:

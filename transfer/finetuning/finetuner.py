@@ -232,9 +232,7 @@ class Trainer:
                     self._step(group, shown)
                     now = time.perf_counter()
                     spent, began = now - began, now
-                    self._position = replace(
-                        self._position, seconds=self._position.seconds + spent
-                    )
+                    self._position = replace(self._position, seconds=self._position.seconds + spent)
                 self._save_in_time()
 
     def _close_epoch(self, validation: Validation) -> None:

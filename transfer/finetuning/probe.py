@@ -98,9 +98,7 @@ def fit_head(
         logits = affine(train.features.float()).detach().double()
         return float(losses(logits, train.targets).mean())
     start = affine.bias.detach().clone()
-    fitted = fit_linear_head(
-        train, val, AffineLoss(len(affine.weight), start, losses), settings
-    )
+    fitted = fit_linear_head(train, val, AffineLoss(len(affine.weight), start, losses), settings)
     affine.place(fitted.weight, fitted.bias)
     return fitted.train_loss
 

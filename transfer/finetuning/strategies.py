@@ -123,9 +123,7 @@ def _adapt(network: Network, lesson: Lesson, recipe: Recipe, host: Host) -> None
         adapt_statistics(network, batches, host.compute)
 
 
-def _with_found_rate(
-    network: Network, training: Training, recipe: Recipe, host: Host
-) -> Recipe:
+def _with_found_rate(network: Network, training: Training, recipe: Recipe, host: Host) -> Recipe:
     """Return the recipe with a learning rate found by trial on a copy; the find is kept."""
     training.prepare(network, recipe.passes(training.rows))  # all that will ever learn
     trial = Trial(

@@ -57,6 +57,16 @@ def split_counts(manifest: Manifest) -> pd.DataFrame:
     return counts.rename_axis(index="class", columns="split")
 
 
+def groups_of(manifest: Manifest, rows: _Numbers) -> tuple[_Numbers, list[Group]]:
+    """Return the group of each of `rows` (n,), and what each group holds, ready to be dealt.
+
+    Groups are numbered in the order of their smallest row keys, so that no name moves a row.
+    """
+    classes = encode_labels(manifest.target, manifest.rows["label"].tolist(), manifest.classes)
+    numbers = _by_smallest_key(manifest, rows)
+    return numbers, _groups(numbers, classes[rows], len(manifest.classes))
+
+
 def divided_contents(manifest: Manifest) -> int:
     """Return how many rows have their group, their bytes or their pixels in another split as well.
 

@@ -1,15 +1,18 @@
 """`transfer fit`, `transfer recipe` and `transfer demo`: what is asked for and what is said."""
 
+import re
 import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from transfer.experiment import RunResult
 from transfer.overlay import read_layer, settle
 from transfer.plugin.discovery import load_task
+from transfer.repeats import Repeated
 from transfer.start import Request
 
 Command = Callable[..., Any]
@@ -193,3 +196,59 @@ def test_the_demo_draws_its_samples_once(
     }  # fmt: skip
     assert requests[1].everyday["weights"] is None
     assert "took       " in first.out
+
+
+@pytest.fixture
+def repeated(monkeypatch: pytest.MonkeyPatch) -> list[Request]:
+    """Train nothing: requests for several runs end as two folds of the result above."""
+    requests: list[Request] = []
+
+    def repeat(request: Request, _: object) -> Repeated:
+        requests.append(request)
+        part = RunResult(**RESULT)
+        scores = {"accuracy": 0.7, "accuracy_low": 0.6, "accuracy_high": 0.8}
+        return Repeated(
+            "0123", "both", "FINISHED", "completed", scores, pd.DataFrame(), (part, part)
+        )
+
+    monkeypatch.setattr("transfer.start.repeat", repeat)
+    return requests
+
+
+def test_folds_say_each_run_and_the_pooled_score(
+    command_line: Command, repeated: list[Request]
+) -> None:
+    typed = command_line("fit", "demo", "--data", "folder", "--folds", 5, "--views", 2)
+    assert typed.code == 0
+    (request,) = repeated
+    assert (request.folds, request.fractions) == (5, ())
+    assert request.settings == {"probe": {"views": 2}}
+    assert typed.out.count("my run  accuracy 0.750\n") == 2
+    assert "pooled     accuracy 0.700 [0.600, 0.800]\n" in typed.out
+    assert "2 runs below it; the test rows were not looked at" in typed.out
+
+
+def test_fractions_are_numbers_with_commas_between(
+    command_line: Command, repeated: list[Request]
+) -> None:
+    assert command_line("fit", "demo", "--data", "x", "--fractions", "0.1, 0.3,1").code == 0
+    assert repeated[0].fractions == (0.1, 0.3, 1.0)
+    typed = command_line("fit", "demo", "--data", "x", "--fractions", "ten")
+    assert typed.code == 2
+    assert "--fractions 'ten': write numbers with commas between" in typed.err
+
+
+@pytest.mark.usefixtures("own_caches")
+def test_a_dry_run_of_folds_says_their_sizes(
+    command_line: Command, class_folders: Callable[..., Path], tmp_path: Path
+) -> None:
+    data = class_folders({"cat": 10, "dog": 10})
+    typed = command_line(
+        "fit", "labelled_images", "--data", data, "--weights", "starter", "--out",
+        tmp_path / "runs", "--dry-run", "--folds", 2,
+    )  # fmt: skip
+    assert typed.code == 0
+    sizes = re.findall(r"-fold\d: train (\d+), val (\d+), test (\d+)\n", typed.out)
+    in_all = [sum(map(int, fold)) for fold in sizes]
+    assert in_all == [sum(int(test) for *_, test in sizes)] * 2  # each row is judged once
+    assert not (tmp_path / "runs").exists()

@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from transfer.errors import TrainingError
-from transfer.finetuning.devices import Compute
 from transfer.finetuning.checkpoint import Checkpoints
+from transfer.finetuning.devices import Compute
 from transfer.finetuning.finetuner import Ended, Ending, EpochLog, Trainer, Training
 from transfer.finetuning.interruption import Interruption
 from transfer.finetuning.schedule import learning_rate
@@ -31,9 +31,7 @@ Read = Callable[[int, int], Iterator[Batch]]
 class Lesson:
     """One training: the headlines that its epochs will reach, and what was heard of them."""
 
-    def __init__(
-        self, network: Network, batches: Batches, compute: Compute, folder: Path
-    ) -> None:
+    def __init__(self, network: Network, batches: Batches, compute: Compute, folder: Path) -> None:
         self.network, self.batches, self.compute = network, batches, compute
         self.checkpoints = Checkpoints(folder)
         self.loss: Loss = lambda logits, targets, _: cross_entropy(logits, targets)
@@ -55,9 +53,7 @@ class Lesson:
             validate=self._validate,
             on_epoch=self.logs.append,
         )
-        trainer = Trainer(
-            self.network, training, recipe, self.compute, self.best, self.checkpoints
-        )
+        trainer = Trainer(self.network, training, recipe, self.compute, self.best, self.checkpoints)
         state = self.checkpoints.load()
         if state is None:
             trainer.begin([])
@@ -190,9 +186,7 @@ def test_an_interrupt_before_there_is_anything_to_keep_ends_the_run(lesson: Less
 
 
 @pytest.mark.parametrize("statistics", BatchStatistics)
-def test_batch_statistics_move_where_they_may(
-    lesson: Lesson, statistics: BatchStatistics
-) -> None:
+def test_batch_statistics_move_where_they_may(lesson: Lesson, statistics: BatchStatistics) -> None:
     lesson.statistics = statistics
     before = lesson.network.backbone.get_buffer("bn1.running_mean").clone()
     lesson.train(RECIPE.model_copy(update={"epochs": 1}))

@@ -10,7 +10,6 @@ from transfer.network.freezing import (
     stage_number,
     statistics_for,
     train_from,
-    train_from,
 )
 from transfer.network.stages import stages
 
