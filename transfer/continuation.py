@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -63,20 +63,24 @@ class Continuation:
         self.folder, self.record = folder, folder.name
         self.checkpoints = Checkpoints(folder)
 
-    def write(self, card: Card, manifest: Manifest) -> None:
-        """Keep what the run is, before it learns anything.
+    @classmethod
+    def begin(cls, folder: Path, card: Card, manifest: Manifest) -> Self:
+        """Keep in `folder` what the run is, before it learns anything.
 
         Raises:
             OutputError: the folder cannot be written to.
         """
+        begun = cls(folder)
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            manifest.rows[["key", "split"]].to_parquet(self.folder / _SPLIT, index=False)
-            self._write(card)
+            folder.mkdir(parents=True, exist_ok=True)
+            manifest.rows[["key", "split"]].to_parquet(folder / _SPLIT, index=False)
+            begun._write(card)
         except OSError as error:
             raise OutputError(
-                f"cannot write to {str(self.folder)!r}: {error.strerror or error}"
+                f"cannot write to {str(folder)!r}: {error.strerror or error}; free some space "
+                "there, or choose another folder with --out"
             ) from error
+        return begun
 
     def decide(self, name: str, value: float) -> None:
         """Keep a setting of the recipe that was found by trial."""

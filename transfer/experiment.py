@@ -86,14 +86,15 @@ def run(
     progress.say(f"computing  {compute.describe()}")
     with closing(tracker, plan.name), interruption.heeded():
         tags = {"transfer.weights": weights, "transfer.compute": compute.describe()}
-        record = logbook.open(tags, place.continued and place.continued.record)
-        kept = place.continued or Continuation(place.checkpoints(record))
-        if place.continued is None:
-            known = {"weights": weights, "log_pictures": log_pictures}
-            kept.write(card_of(plan, compute.settings(), network, **known), plan.manifest)
+        record = logbook.open(tags, place.continued.record if place.continued else None)
+        kept = place.continued or Continuation.begin(
+            place.checkpoints(record),
+            card_of(plan, compute.settings(), network, weights=weights, log_pictures=log_pictures),
+            plan.manifest,
+        )
         logbook.views(rows.pictures, rows.views, plan.manifest.numbers("train"))
-        hear = _hear(logbook, plan, progress)
-        host = Host(compute, progress, hear, kept.checkpoints, interruption, kept.decide)
+        hear, saved = _hear(logbook, plan, progress), kept.checkpoints
+        host = Host(compute, progress, hear, saved, interruption, kept.decide)
         learned = learn(network, rows.lesson(), plan.settled.recipe, host)
         logbook.curves(learned.epoch)
 

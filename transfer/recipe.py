@@ -187,7 +187,7 @@ class MachineSettings(Settings):
     deterministic: bool = False
     """Take only algorithms that give the same bits again, slower on a card; a CPU always does."""
     checkpoint_minutes: float = Field(default=10, ge=0)
-    """Most minutes of training that a crash can cost, beside each epoch's end; 0 leaves only that."""
+    """Most minutes of training that a crash can cost; 0 keeps only the end of each epoch."""
     cache_gb: float | None = Field(default=None, ge=0)
     """Most memory for decoded pixels, GB; unset takes a quarter of what is free."""
     features_gb: float = Field(default=10, ge=0)
@@ -211,10 +211,10 @@ class Recipe(Settings):
     """How filters for red, green and blue become filters for other bands. copy-rgb+zero starts as
     the network that came with the weights; mean and tile treat all bands alike."""
     strategy: Strategy = Strategy.LP_FT
-    """lp-ft: batch statistics of the new pictures, a head by probe, then all weights from there; val
-    may keep the probe, so it is right from two pictures a class on. probe: only a head, on frozen
-    features; seconds. partial: probe, then the stages above `training.frozen_to`. gradual: as
-    lp-ft, but stage by stage from the head. finetune: all weights at once, from a blank head.
+    """lp-ft: batch statistics of the new pictures, a head by probe, then all weights from there;
+    val may keep the probe, so it is right from two pictures a class on. probe: only a head, on
+    frozen features; seconds. partial: probe, then the stages above `training.frozen_to`. gradual:
+    as lp-ft, but stage by stage from the head. finetune: all weights at once, from a blank head.
     scratch: all weights from nothing."""
     epochs: int | None = Field(default=None, ge=1)
     """Passes over the training rows; a probe needs none. Unset takes 10, and where that is under

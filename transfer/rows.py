@@ -121,7 +121,8 @@ class Rows:
         """Return how many rows of each class there are: (K,)."""
         targets = self._targets[numbers]
         if targets.ndim > 1:
-            return targets.sum(axis=0).astype(np.int64)
+            counts: NDArray[np.int64] = targets.sum(axis=0).astype(np.int64)
+            return counts
         return np.bincount(targets, minlength=len(self._plan.manifest.classes))
 
     def _predictions(self, split: str, probabilities: NDArray[np.float32]) -> Predictions:

@@ -1,29 +1,25 @@
 """`transfer fit`, `transfer recipe` and `transfer demo`: everything that learns."""
 
 import json
-import shlex
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from transfer.cli.console import ERR, OUT, Terminal
+from transfer.cli.console import OUT, Terminal
 from transfer.cli.options import Data, Out, Seed, Task, TrackingUri
+from transfer.cli.outcome import resumable, tell, tell_repeated
 from transfer.errors import RecipeError
 
 if TYPE_CHECKING:
-    from transfer.experiment import RunResult
     from transfer.overlay import Settled
-    from transfer.repeats import Repeated
     from transfer.start import Request
 
 _SETTING = typer.Option(
     "--set", metavar="KEY=VALUE", help="Any setting of transfer recipe; repeatable."
 )
-_INTERRUPTED, _TERMINATED = 130, 143  # 128 and the number of the signal
 
 Backbone = Annotated[str | None, typer.Option(help="Any timm model name.", show_default=False)]
 Weights = Annotated[
@@ -140,9 +136,9 @@ def resume(
     """Continue a run that was killed or interrupted; it ends as if nothing had happened."""
     with OUT.status("loading torch"):
         from transfer.start import resume  # noqa: PLC0415  # seconds of imports, said aloud
-    with _resumable(out, tracking_uri):
+    with resumable(out, tracking_uri):
         result = resume(run, out=out, tracking_uri=tracking_uri, progress=Terminal())
-    _tell(result, out, tracking_uri)
+    tell(result, out, tracking_uri)
 
 
 def recipe(
@@ -213,37 +209,15 @@ def _shares(fractions: str | None) -> tuple[float, ...]:
 def _repeat(request: "Request") -> None:
     from transfer.start import repeat  # noqa: PLC0415  # loaded by _request
 
-    result = repeat(request, Terminal())
-    _print_repeated(result, request)
-    if result.status != "FINISHED":
-        raise typer.Exit(_INTERRUPTED if result.status == "KILLED" else 2)
+    tell_repeated(repeat(request, Terminal()), request.out, request.tracking_uri)
 
 
 def _run(request: "Request") -> None:
     from transfer.start import carry_out  # noqa: PLC0415  # loaded by _request
 
-    with _resumable(request.out, request.tracking_uri):
+    with resumable(request.out, request.tracking_uri):
         result = carry_out(request, Terminal())
-    _tell(result, request.out, request.tracking_uri)
-
-
-@contextmanager
-def _resumable(out: Path, tracking_uri: str | None) -> Iterator[None]:
-    """Say how a run goes on that was interrupted before it had any weights worth keeping.
-
-    Raises:
-        typer.Exit: there is such a run.
-    """
-    try:
-        yield
-    except KeyboardInterrupt as signal:
-        if not signal.args:
-            raise
-        name = shlex.quote(str(signal.args[0]))
-        ERR.print("killed     before an epoch was through. To go on:")
-        ERR.print(f"           transfer resume {name}{_options('--out', out, tracking_uri)}")
-        ended = _TERMINATED if type(signal).__name__ == "Terminated" else _INTERRUPTED
-        raise typer.Exit(ended) from signal
+    tell(result, request.out, request.tracking_uri)
 
 
 def _dry_run(request: "Request") -> None:
@@ -272,65 +246,3 @@ def _print_recipe(settled: "Settled") -> None:
         OUT.print(f"{shown}  # {settled.origins[name]}\n")
     OUT.print("# next: transfer fit TASK --data FOLDER --set KEY=VALUE")
     OUT.print("#       kept in a file, all of this is what --recipe reads")
-
-
-def _tell(result: "RunResult", out: Path, tracking_uri: str | None) -> None:
-    """Print what a run found, where it is, and what to type next; exit as it ended.
-
-    Raises:
-        typer.Exit: it ended before its time.
-    """
-    from transfer.tracking.store import open_store  # noqa: PLC0415  # loaded with the run
-
-    for split, scores in (("val", result.val), ("test", result.test)):
-        if scores:
-            OUT.print(f"{split:<10} {_scores_line(scores)}")
-    kept = "the probe" if result.epoch == 0 else f"epoch {result.epoch}"
-    opened = open_store(out, tracking_uri)
-    place = out if opened.database else opened.address
-    OUT.print(f"run        {result.name} ({result.run_id}) in {place}, weights of {kept}")
-    name, again = shlex.quote(result.name), f"transfer fit {result.task} --data YOUR/FOLDER"
-    into, store = (_options(option, out, tracking_uri) for option in ("--out", "--store"))
-    if result.status == "FINISHED":
-        OUT.print(f"next       transfer ui{store}   transfer runs{store}")
-        OUT.print(f"           transfer predict {name} PICTURE{store}")
-        OUT.print(f"           {again}{into}")
-        return
-    ERR.print(f"{result.status.lower():<10} {result.ended}")
-    ERR.print("           the test rows were not looked at. To go on from here:")
-    if result.status == "KILLED":
-        ERR.print(f"           transfer resume {name}{into}")
-        raise typer.Exit(_TERMINATED if result.ended.startswith("terminated") else _INTERRUPTED)
-    ERR.print(f"           {again} --weights {name} --lr SMALLER{into}")
-    raise typer.Exit(2)
-
-
-def _print_repeated(result: "Repeated", request: "Request") -> None:
-    for part in result.parts:
-        OUT.print(f"{part.name}  {_scores_line(part.test or part.val)}")
-    if result.scores:
-        OUT.print(f"pooled     {_scores_line(result.scores)}")
-    if result.status != "FINISHED":
-        ERR.print(f"{result.status.lower():<10} {result.ended}")
-    runs = f"{len(result.parts)} runs below it; the test rows were not looked at"
-    OUT.print(f"run        {result.name} ({result.run_id}), {runs}")
-    OUT.print(f"next       transfer ui{_store_options(request, '--store')}")
-
-
-def _scores_line(scores: Mapping[str, float]) -> str:
-    shown = ("balanced_accuracy", "accuracy", "macro_f1", "kappa", "log_loss", "ece")
-    parts = []
-    for name in shown:
-        if name in scores:
-            ends = ""
-            if f"{name}_low" in scores:
-                ends = f" [{scores[f'{name}_low']:.3f}, {scores[f'{name}_high']:.3f}]"
-            parts.append(f"{name} {scores[name]:.3f}{ends}")
-    return "  ".join(parts)
-
-
-def _options(option: str, out: Path, tracking_uri: str | None) -> str:
-    options = "" if out == Path("mlruns") else f" {option} {shlex.quote(str(out))}"
-    if tracking_uri:
-        options += f" --tracking-uri {shlex.quote(tracking_uri)}"
-    return options

@@ -1,4 +1,4 @@
-"""Everything that is needed to continue a training exactly, in one file that is whole or not there."""
+"""All that is needed to continue a training exactly, in one file that is whole or not there."""
 
 import hashlib
 import io

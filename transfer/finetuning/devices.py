@@ -3,6 +3,7 @@
 import ctypes
 import os
 import sys
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
@@ -43,10 +44,15 @@ class Compute:
         """Return `tensor` on the device; a copy from pinned memory does not wait."""
         return tensor.to(self.device, non_blocking=True)
 
-    def settings(self) -> dict[str, dict[str, str | int]]:
+    def settings(self) -> dict[str, Mapping[str, str | int]]:
         """Return what was chosen as settings, which choose the same again."""
-        chosen = {"device": self.device.type, "precision": self.precision, "threads": self.threads}
-        return {"machine": chosen}
+        return {
+            "machine": {
+                "device": self.device.type,
+                "precision": self.precision,
+                "threads": self.threads,
+            }
+        }
 
     def describe(self) -> str:
         """Return one line for people."""

@@ -1,4 +1,4 @@
-"""The probe of a run: frozen features, the best head on them, candidate zero for the best weights."""
+"""The probe of a run: frozen features, the best head on them, candidate zero."""
 
 import time
 from collections.abc import Iterable, Iterator

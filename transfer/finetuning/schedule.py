@@ -34,10 +34,9 @@ def build_optimizer(network: Network, lr: float, settings: TrainingSettings) -> 
         RecipeError: timm has no optimizer of that name, or a run could not be continued with it.
     """
     _check_optimizer(settings.optimizer)
-    settings = settings.model_copy(update={"weight_decay": settings.decay})
     groups = _backbone_groups(network.backbone, settings) + _head_groups(network.head, settings)
     optimizer: Optimizer = timm.optim.create_optimizer_v2(
-        groups, opt=settings.optimizer, lr=lr, weight_decay=settings.weight_decay
+        groups, opt=settings.optimizer, lr=lr, weight_decay=settings.decay
     )
     return optimizer
 
@@ -164,14 +163,14 @@ def _backbone_groups(backbone: nn.Module, settings: TrainingSettings) -> list[di
         plain = [w for name, w in weights if w.ndim <= 1 or name in as_they_are]
         decayed = [w for name, w in weights if w.ndim > 1 and name not in as_they_are]
         scale = settings.layer_decay ** (len(found) - number)
-        groups += _groups(decayed, plain, scale, settings.weight_decay)
+        groups += _groups(decayed, plain, scale, settings.decay)
     return groups
 
 
 def _head_groups(head: nn.Module, settings: TrainingSettings) -> list[dict[str, object]]:
     decayed = [weight for weight in head.parameters() if weight.ndim > 1]
     plain = [weight for weight in head.parameters() if weight.ndim <= 1]
-    return _groups(decayed, plain, settings.head_lr, settings.weight_decay)
+    return _groups(decayed, plain, settings.head_lr, settings.decay)
 
 
 def _groups(
