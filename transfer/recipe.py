@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, field_validator, model_validator
 
 
 class Settings(BaseModel):
@@ -167,6 +167,18 @@ class Recipe(Settings):
     """What may differ between machines without changing what is learned."""
     task: SerializeAsAny[TaskSettings] = TaskSettings()
     """The task's own settings."""
+
+    @field_validator("bands", mode="before")
+    @classmethod
+    def _separate(cls, bands: Any) -> Any:
+        return tuple(map(str.strip, bands.split(","))) if isinstance(bands, str) else bands
+
+    @field_validator("bands")
+    @classmethod
+    def _refuse_equal_names(cls, bands: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(bands)) < len(bands) or "" in bands:
+            raise ValueError("every band needs a name of its own")
+        return bands
 
     @property
     def peak_lr(self) -> float:

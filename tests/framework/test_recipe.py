@@ -61,3 +61,11 @@ def test_a_recipe_is_frozen_at_every_depth() -> None:
 )
 def test_an_unset_learning_rate_is_the_strategy_s_own(recipe: Recipe, rate: float) -> None:
     assert recipe.peak_lr == rate
+
+
+def test_bands_are_named_as_text_or_as_a_list() -> None:
+    assert Recipe(bands="nir, red,green").bands == Recipe(bands=["nir", "red", "green"]).bands
+    assert Recipe(bands="nir, red,green").bands == ("nir", "red", "green")
+    for wrong in ("red,red", "red,,blue"):
+        with pytest.raises(ValueError, match="every band needs a name of its own"):
+            Recipe(bands=wrong)
