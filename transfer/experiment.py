@@ -23,7 +23,7 @@ from transfer.network.backbone import (
     build_network,
     stated_normalization,
 )
-from transfer.network.objective import OBJECTIVES, make_loss
+from transfer.network.objective import OBJECTIVES, class_counts, make_loss
 from transfer.network.pretrained import FindModel, load_weights
 from transfer.network.state import load_backbone
 from transfer.network.stem import Stem, stem_normalization
@@ -143,9 +143,7 @@ class _Rows:
         self._targets = encode_labels(
             manifest.target, manifest.rows["label"].tolist(), manifest.classes
         )
-        counts = np.bincount(
-            self._targets[manifest.numbers("train")], minlength=len(manifest.classes)
-        )
+        counts = class_counts(self._targets[manifest.numbers("train")], len(manifest.classes))
         self._loss = make_loss(manifest.target, recipe.training, counts, recipe.head)
         self.scorer = scorer_for(manifest.target, task.scores)
         self.views = TrainingViews(task.augment(recipe.size, recipe.task), recipe.seed)
@@ -230,8 +228,7 @@ def _build(
 ) -> tuple[Network, str]:
     """Return the network a run starts from, and where its weights came from."""
     recipe, manifest = plan.settled.recipe, plan.manifest
-    stem = Stem(recipe.bands, recipe.stem)
-    if (found := rows.bands()) != stem.channels:
+    if (found := rows.bands()) != (len(recipe.bands) or 3):
         raise RecipeError(
             f"the pictures have {found} bands, and the recipe names "
             f"{', '.join(recipe.bands) or 'red, green and blue'}; name all of them, in order: "
@@ -239,15 +236,15 @@ def _build(
         )
     torch.manual_seed(recipe.seed)
     weights = load_weights(recipe.backbone, recipe.weights, find_model)
-    numbers, same_bands = weights.normalization, weights.bands == recipe.bands
-    if not same_bands:
+    numbers, stem = weights.normalization, None
+    if weights.bands != recipe.bands:
+        stem = Stem(recipe.bands, recipe.stem, weights.bands)
         own = numbers or stated_normalization(recipe.backbone)
         numbers = stem_normalization(own, stem, rows.normalization)
     design = Design.of(recipe, manifest.target)
     network = build_network(recipe.backbone, len(manifest.classes), numbers, design)
     if weights.state is not None:
-        adapt = None if same_bands else stem
-        unmatched = load_backbone(network, weights.state, weights.source, adapt)
+        unmatched = load_backbone(network, weights.state, weights.source, stem)
         if unmatched:
             progress.warn(f"{len(unmatched)} tensor(s) stay random: {'; '.join(unmatched[:5])}")
     return network, weights.source
