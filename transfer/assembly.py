@@ -48,22 +48,21 @@ def assemble(plan: Plan, rows: Rows, place: Place, progress: Progress) -> tuple[
     if place.continued is not None and place.continued.checkpoints.exist():
         card = place.continued.card()
         return build_network(recipe.backbone, classes, card.normalization, design), card.weights
-    stem = Stem(recipe.bands, recipe.stem)
-    if (found := rows.bands()) != stem.channels:
+    if (found := rows.bands()) != (len(recipe.bands) or 3):
         raise RecipeError(
             f"the pictures have {found} bands, and the recipe names "
             f"{', '.join(recipe.bands) or 'red, green and blue'}; name all of them, in order: "
             "--set bands=NAME,NAME,..."
         )
     weights = load_weights(recipe.backbone, recipe.weights, place.find_model)
-    numbers, same_bands = weights.normalization, weights.bands == recipe.bands
-    if not same_bands:
+    numbers, stem = weights.normalization, None
+    if weights.bands != recipe.bands:
+        stem = Stem(recipe.bands, recipe.stem, weights.bands)
         own = numbers or stated_normalization(recipe.backbone)
         numbers = stem_normalization(own, stem, rows.normalization)
     network = build_network(recipe.backbone, classes, numbers, design)
     if weights.state is not None:
-        adapt = None if same_bands else stem
-        unmatched = load_backbone(network, weights.state, weights.source, adapt)
+        unmatched = load_backbone(network, weights.state, weights.source, stem)
         if unmatched:
             progress.warn(f"{len(unmatched)} tensor(s) stay random: {'; '.join(unmatched[:5])}")
     return network, weights.source

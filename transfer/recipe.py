@@ -12,6 +12,7 @@ from pydantic import (
     ValidationError,
     ValidatorFunctionWrapHandler,
     WrapValidator,
+    field_validator,
     model_validator,
 )
 
@@ -242,6 +243,18 @@ class Recipe(Settings):
     """What may differ between machines without changing what is learned."""
     task: SerializeAsAny[TaskSettings] = TaskSettings()
     """The task's own settings."""
+
+    @field_validator("bands", mode="before")
+    @classmethod
+    def _separate(cls, bands: Any) -> Any:
+        return tuple(map(str.strip, bands.split(","))) if isinstance(bands, str) else bands
+
+    @field_validator("bands")
+    @classmethod
+    def _refuse_equal_names(cls, bands: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(bands)) < len(bands) or "" in bands:
+            raise ValueError("every band needs a name of its own")
+        return bands
 
     def passes(self, rows: int) -> int:
         """Return the epochs in force for so many training rows: as set, else as many as suit."""

@@ -11,7 +11,7 @@ from transfer.finetuning.finetuner import Ending
 from transfer.finetuning.lesson import Learned, Lesson
 from transfer.images.pictures import Pixels
 from transfer.network.backbone import Network, Normalization
-from transfer.network.objective import OBJECTIVES, make_loss
+from transfer.network.objective import OBJECTIVES, class_counts, make_loss
 from transfer.pixels.band_statistics import band_statistics
 from transfer.pixels.batches import Batches
 from transfer.pixels.cache import Pictures, memory_for_pixels
@@ -72,6 +72,7 @@ class Rows:
         """
         manifest, recipe = self._plan.manifest, self._plan.settled.recipe
         train = manifest.numbers("train")
+        counts = class_counts(self._targets[train], len(manifest.classes))
         return Lesson(
             batches=self._batches,
             features=self._features,
@@ -79,7 +80,7 @@ class Rows:
             val=manifest.numbers("val"),
             targets=self._targets,
             objective=self._objective,
-            loss=make_loss(manifest.target, recipe.training, self._counts(train), recipe.head),
+            loss=make_loss(manifest.target, recipe.training, counts, recipe.head),
             predict=self._predict,
             score=lambda said: point_scores(self._predictions("val", said), self.scorer),
             headline=self._plan.task.headline,
@@ -116,14 +117,6 @@ class Rows:
     def _counted(self, number: int, step: Step) -> Pixels:
         step.advance()
         return self.pictures[number]
-
-    def _counts(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return how many rows of each class there are: (K,)."""
-        targets = self._targets[numbers]
-        if targets.ndim > 1:
-            counts: NDArray[np.int64] = targets.sum(axis=0).astype(np.int64)
-            return counts
-        return np.bincount(targets, minlength=len(self._plan.manifest.classes))
 
     def _predictions(self, split: str, probabilities: NDArray[np.float32]) -> Predictions:
         """Return probabilities (n, K) of the rows of `split` beside what is true of them."""

@@ -104,3 +104,11 @@ def test_a_wrong_learning_rate_is_one_sentence(typed: str) -> None:
     assert len(lines) == 1
     assert lines[0].startswith("  lr = ")
     assert lines[0].endswith(": a learning rate is a number above 0, or auto")
+
+
+def test_bands_are_named_as_text_or_as_a_list() -> None:
+    assert Recipe(bands="nir, red,green").bands == Recipe(bands=["nir", "red", "green"]).bands
+    assert Recipe(bands="nir, red,green").bands == ("nir", "red", "green")
+    for wrong in ("red,red", "red,,blue"):
+        with pytest.raises(ValueError, match="every band needs a name of its own"):
+            Recipe(bands=wrong)

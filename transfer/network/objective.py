@@ -74,7 +74,7 @@ class Loss:
 def make_loss(
     kind: TargetKind,
     settings: TrainingSettings,
-    class_counts: Sequence[int] | NDArray[np.int64],
+    counts: Sequence[int] | NDArray[np.int64],
     head: HeadSettings | None = None,
 ) -> Loss:
     """Return what a run lowers.
@@ -82,7 +82,7 @@ def make_loss(
     Args:
         kind: of target.
         settings: label smoothing and how classes are balanced.
-        class_counts: training rows of each class, (K,).
+        counts: training rows of each class, (K,).
         head: its kind, scale and margin; unset takes the recipe's own defaults.
 
     Raises:
@@ -94,10 +94,17 @@ def make_loss(
             f"training.balance = {settings.balance!r} makes no sense for {kind} targets: {reason}; "
             f"take one of {', '.join(b for b in _BALANCES if b not in objective.refused)}"
         )
-    counts = torch.as_tensor(np.asarray(class_counts), dtype=torch.float32)
-    balanced = _BALANCES[settings.balance](objective, counts)
+    per_class = torch.as_tensor(np.asarray(counts), dtype=torch.float32)
+    balanced = _BALANCES[settings.balance](objective, per_class)
     margin = ArcFace(head) if head_kind(kind, head) == "cosine" and head.margin else None
     return Loss(settings.label_smoothing, balanced, margin)
+
+
+def class_counts(targets: NDArray[np.generic], classes: int) -> NDArray[np.int64]:
+    """Return how many rows have each class or label, (K,)."""
+    if targets.ndim > 1:  # several labels: (N, K) of 0 and 1
+        return np.asarray(targets.sum(axis=0), dtype=np.int64)
+    return np.bincount(np.asarray(targets, dtype=np.int64), minlength=classes)
 
 
 def head_kind(kind: TargetKind, settings: HeadSettings) -> str:

@@ -12,35 +12,34 @@ from transfer.network.backbone import Normalization
 
 _RGB = 3
 # Sentinel-2 calls red, green and blue B4, B3 and B2.
-_COLOURS = (
+_COLOURS = [
     frozenset({"red", "r", "b4", "b04"}),
     frozenset({"green", "g", "b3", "b03"}),
     frozenset({"blue", "b", "b2", "b02"}),
-)
+]
 
 
 class Stem(NamedTuple):
-    """The bands of a picture and how filters for red, green and blue become filters for them.
+    """The bands of a picture and how the filters of others become filters for them.
 
     Attributes:
         bands: names in the order of the channels; () is red, green, blue.
         policy: "copy-rgb+zero", "mean", "tile" or "random", as the recipe's `stem`.
+        trained: names of the bands that the weights were trained on; () is red, green, blue, or
+            nobody knows.
     """
 
     bands: tuple[str, ...]
     policy: str
+    trained: tuple[str, ...] = ()
 
     @property
-    def colours(self) -> tuple[int, int, int] | None:
-        """Where red, green and blue are among the bands; None unless all three are."""
-        if not self.bands:
-            return 0, 1, 2
-        lower = [band.lower() for band in self.bands]
-        found = [[n for n, band in enumerate(lower) if band in names] for names in _COLOURS]
-        if any(len(places) != 1 for places in found):
-            return None
-        (red,), (green,), (blue,) = found
-        return red, green, blue
+    def places(self) -> tuple[int, ...] | None:
+        """Where each band of the weights is among the bands; None unless each is there once."""
+        wanted = [frozenset({band.lower()}) for band in self.trained] or _COLOURS
+        here = [band.lower() for band in self.bands or ("red", "green", "blue")]
+        found = [[n for n, band in enumerate(here) if band in names] for names in wanted]
+        return tuple(n for (n,) in found) if all(len(ns) == 1 for ns in found) else None
 
     @property
     def channels(self) -> int:
@@ -82,19 +81,20 @@ def stem_normalization(
 ) -> Normalization:
     """Return means and deviations for the bands of `stem`.
 
-    Where the filters of red, green and blue are copied, these bands keep the numbers that the
-    filters were trained with, and all others get what was measured on training rows.
+    Bands whose filters are copied keep the numbers that these were trained with, and all others get
+    what was measured on training rows.
 
     Args:
-        own: the backbone's, of red, green and blue.
+        own: of the bands that the weights were trained on.
         stem: bands and policy.
         measure: gives the numbers of every band, in [0, 1]; called only where they are needed.
     """
-    if stem.policy != "copy-rgb+zero" or stem.colours is None:
+    places = stem.places
+    if stem.policy != "copy-rgb+zero" or places is None:
         return measure()
-    mean, std = map(list, measure() if stem.channels > _RGB else own)
-    for colour, place in enumerate(stem.colours):
-        mean[place], std[place] = own.mean[colour], own.std[colour]
+    mean, std = map(list, measure() if stem.channels > len(places) else own)
+    for number, place in enumerate(places):
+        mean[place], std[place] = own.mean[number], own.std[number]
     return Normalization(tuple(mean), tuple(std))
 
 
@@ -107,37 +107,29 @@ def first_weights(backbone: nn.Module) -> list[str]:
 def _fit(filters: Tensor, stem: Stem) -> bool:
     """Say whether filters of as many bands are of the same bands, as far as anyone knows."""
     channels = filters.shape[1]
-    in_order = channels != _RGB or stem.colours == (0, 1, 2)
-    return channels == stem.channels and in_order
+    nobody_knows = channels != _RGB and not stem.trained
+    return channels == stem.channels and (nobody_knows or stem.places == tuple(range(channels)))
 
 
 def _adapted(filters: Tensor, stem: Stem, what: str) -> Tensor:
     channels = filters.shape[1]
-    if channels == _RGB and stem.channels == 1:
+    if channels == _RGB and stem.channels == 1 and not stem.trained:
         grey: Tensor = adapt_input_conv(1, filters)  # the sum: as if grey came three times
         return grey
-    if channels == _RGB and stem.policy == "copy-rgb+zero":
-        return _copied(filters, stem, what)
     if stem.policy == "mean":
         return filters.mean(dim=1, keepdim=True).repeat(1, stem.channels, 1, 1) * (
             channels / stem.channels
         )
-    if stem.policy == "tile" and channels == _RGB:
-        tiled: Tensor = adapt_input_conv(stem.channels, filters)
+    if stem.policy == "tile":
+        tiled: Tensor = adapt_input_conv(stem.channels, filters, base_chans=channels)
         return tiled
-    raise RecipeError(
-        f"{what} has filters for {channels} bands, the pictures have {stem.channels}, and stem = "
-        f"{stem.policy!r} makes none of them for the others; take --set stem=mean or random"
-    )
-
-
-def _copied(filters: Tensor, stem: Stem, what: str) -> Tensor:
-    if stem.colours is None:
+    if (places := stem.places) is None or len(places) != channels:
+        trained = ", ".join(stem.trained) or f"{channels} bands, such as red, green and blue"
         raise RecipeError(
-            f"{what} has filters for red, green and blue, and stem = 'copy-rgb+zero' does not find "
-            f"each of them once among the bands {', '.join(map(repr, stem.bands))}; name the bands "
-            "(--set bands=...) or take --set stem=mean, tile or random"
+            f"{what} has filters for {trained}, and stem = {stem.policy!r} does not find each of "
+            f"them once among the bands {', '.join(map(repr, stem.bands)) or 'red, green, blue'}; "
+            "name the bands (--set bands=NAME,NAME,...) or take --set stem=mean, tile or random"
         )
     copied = torch.zeros(filters.shape[0], stem.channels, *filters.shape[2:], dtype=filters.dtype)
-    copied[:, list(stem.colours)] = filters
+    copied[:, list(places)] = filters
     return copied

@@ -6,7 +6,7 @@ from torchvision.ops import sigmoid_focal_loss
 
 from transfer.errors import RecipeError
 from transfer.network.heads import Cosine, Linear, ProportionalOdds, ResidualMLP
-from transfer.network.objective import OBJECTIVES, Loss, build_head, make_loss
+from transfer.network.objective import OBJECTIVES, Loss, build_head, class_counts, make_loss
 from transfer.recipe import HeadSettings, TrainingSettings
 from transfer.samples.target import TargetKind
 
@@ -131,6 +131,12 @@ def test_a_class_without_rows_takes_no_weight_from_the_others() -> None:
     loss = make_loss(SINGLE, settings, [4, 4, 0])
     value = loss.rows(torch.zeros(2, 3), torch.tensor([0, 1]))
     assert np.allclose(value, np.log(3))
+
+
+def test_rows_are_counted_by_class_and_by_label() -> None:
+    assert class_counts(np.array([0, 2, 2, 0, 2]), 4).tolist() == [2, 0, 3, 0]
+    labels = np.array([[1, 0, 1], [1, 0, 0]], dtype=np.float32)
+    assert class_counts(labels, 3).tolist() == [2, 0, 1]
 
 
 def test_logit_adjustment_adds_log_priors() -> None:

@@ -128,14 +128,35 @@ def test_weights_of_as_many_bands_are_taken_as_they_are(rgb: Network) -> None:
         assert torch.equal(adapted[FILTERS], five.backbone.state_dict()[FILTERS])
 
 
-def test_filters_of_five_bands_become_filters_of_two_by_their_mean_alone(rgb: Network) -> None:
+def test_filters_of_five_bands_become_filters_of_two_by_mean_or_tile(rgb: Network) -> None:
     five = with_bands(rgb, ("red", "green", "blue", "nir", "swir"), COPY).backbone
-    state = five.state_dict()
-    mean = adapt_stem(five, state, Stem(("a", "b"), "mean"), "a run")[FILTERS]
-    assert torch.allclose(mean[:, 1], state[FILTERS].mean(dim=1) * 5 / 2, atol=1e-6)
-    for policy in (COPY, "tile"):
-        with pytest.raises(RecipeError, match="filters for 5 bands, the pictures have 2"):
-            adapt_stem(five, state, Stem(("a", "b"), policy), "a run")
+    own = five.state_dict()[FILTERS]
+    mean, tile = (
+        adapt_stem(five, five.state_dict(), Stem(("a", "b"), policy), "a run")[FILTERS]
+        for policy in ("mean", "tile")
+    )
+    assert torch.allclose(mean[:, 1], own.mean(dim=1) * 5 / 2, atol=1e-6)
+    assert torch.allclose(tile, own[:, :2] * 5 / 2, atol=1e-6)
+    for bands in (("a", "b"), ("red", "green", "blue", "nir")):
+        with pytest.raises(RecipeError, match="filters for 5 bands"):
+            adapt_stem(five, five.state_dict(), Stem(bands, COPY), "a run")
+
+
+def test_filters_of_a_run_go_to_the_bands_of_the_same_names(rgb: Network) -> None:
+    own, numbers = rgb.backbone.state_dict(), measured(3)
+    stem = Stem(("green", "B", "nir", "red"), COPY, trained=("nir", "red", "green"))
+    filters = adapt_stem(rgb.backbone, own, stem, "a run")[FILTERS]
+    assert torch.equal(filters[:, [2, 3, 0]], own[FILTERS])
+    assert not filters[:, 1].any()
+    mean = stem_normalization(numbers, stem, lambda: measured(4)).mean
+    assert mean == (numbers.mean[2], measured(4).mean[1], numbers.mean[0], numbers.mean[1])
+
+
+def test_filters_of_other_bands_do_not_pass_for_red_green_and_blue(rgb: Network) -> None:
+    for bands in ((), ("red", "green", "blue")):
+        stem = Stem(bands, COPY, trained=("nir", "red", "green"))
+        with pytest.raises(RecipeError, match="has filters for nir, red, green, and stem = "):
+            adapt_stem(rgb.backbone, rgb.backbone.state_dict(), stem, "a run")
 
 
 def test_weights_of_other_bands_are_never_silently_left_random(rgb: Network) -> None:
