@@ -24,10 +24,9 @@ from transfer.pixels.views import TrainingViews
 from transfer.plan import Plan
 from transfer.plugin.task import read_row
 from transfer.progress import Progress
-from transfer.samples.predictions import Predictions
-from transfer.samples.target import encode_labels
+from transfer.samples.predictions import Predictions, Thresholds
 from transfer.scoring.intervals import score_with_intervals
-from transfer.scoring.metrics import point_scores, scorer_for
+from transfer.scoring.metrics import point_scores, scorer_for, with_thresholds
 from transfer.scoring.predict import predict_rows
 from transfer.shipping.model_files import ModelCard, write_model
 from transfer.tracking.tracker import Status, Tracker
@@ -100,6 +99,8 @@ def run(
         said = {"val": rows.predictions("val", learned.val.probabilities)}
         if status == "FINISHED":  # what is only half trained does not get to see the test rows
             said |= rows.predict_held_out(network)
+        said = with_thresholds(said)
+        logbook.thresholds(said["val"])
         scores = {
             split: score_with_intervals(predictions, rows.scorer)
             for split, predictions in said.items()
@@ -109,7 +110,8 @@ def run(
         if "test" in said:
             logbook.mistakes(rows.pictures, plan.manifest.numbers("test"), said["test"])
         logbook.predictions(said)
-        tracker.keep_model(partial(write_model, network=network, card=_card(plan, network)))
+        card = _card(plan, network, said["val"].thresholds)
+        tracker.keep_model(partial(write_model, network=network, card=card))
         run_id = tracker.finish(status)
     return RunResult(
         run_id=run_id,
@@ -130,9 +132,7 @@ class _Rows:
         recipe, task, manifest = plan.settled.recipe, plan.task, plan.manifest
         self._plan, self._compute, self._progress = plan, compute, progress
         self._groups = manifest.group_numbers()
-        self._targets = encode_labels(
-            manifest.target, manifest.rows["label"].tolist(), manifest.classes
-        )
+        self._targets = manifest.targets
         self.scorer = scorer_for(manifest.target, task.scores)
         self.views = TrainingViews(task.augment(recipe.size, recipe.task), recipe.seed)
         self.pictures = Pictures(
@@ -163,7 +163,7 @@ class _Rows:
             objective=OBJECTIVES[manifest.target],
             predict=self._predict,
             score=lambda said: point_scores(self.predictions("val", said), self.scorer),
-            headline=self._plan.task.headline,
+            headline=self._plan.headline,
         )
 
     def predictions(self, split: str, probabilities: NDArray[np.float32]) -> Predictions:
@@ -175,6 +175,7 @@ class _Rows:
             groups=self._groups[numbers],
             targets=self._targets[numbers],
             probabilities=probabilities,
+            kind=manifest.target,
         )
 
     def predict_held_out(self, network: Network) -> dict[str, Predictions]:
@@ -208,7 +209,7 @@ def _build(plan: Plan, find_model: FindModel, progress: Progress) -> tuple[Netwo
     return network, weights.source
 
 
-def _card(plan: Plan, network: Network) -> ModelCard:
+def _card(plan: Plan, network: Network, thresholds: Thresholds | None) -> ModelCard:
     recipe = plan.settled.recipe
     return ModelCard(
         task=plan.task.name,
@@ -219,12 +220,13 @@ def _card(plan: Plan, network: Network) -> ModelCard:
         std=network.normalization.std,
         own_reader=plan.task.read_image is not read_row,
         recipe=recipe.model_dump(mode="json"),
+        thresholds=thresholds,
     )
 
 
 def _hear(logbook: Logbook, plan: Plan, progress: Progress) -> Callable[[EpochLog], None]:
     """Return what listens to epochs: it keeps and shows each of them."""
-    began, headline, epochs = time.perf_counter(), plan.task.headline, plan.settled.recipe.epochs
+    began, headline, epochs = time.perf_counter(), plan.headline, plan.settled.recipe.epochs
 
     def hear(log: EpochLog) -> None:
         logbook.epoch(log)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from transfer.errors import OutputError, StoreError
 from transfer.network.backbone import Network
+from transfer.samples.predictions import Thresholds
 from transfer.samples.target import TargetKind
 
 FORMAT = 1
@@ -29,6 +30,7 @@ class ModelCard:
         mean, std: normalization of pixels in [0, 1], one number a band.
         own_reader: the task reads pictures in its own way, so that its package is needed.
         recipe: every setting of the run.
+        thresholds: of a multi label target, and on which rows they were fitted.
     """
 
     task: str
@@ -39,6 +41,7 @@ class ModelCard:
     std: tuple[float, ...]
     own_reader: bool
     recipe: dict[str, Any]
+    thresholds: Thresholds | None = None
 
 
 def write_model(folder: Path, network: Network, card: ModelCard) -> None:
@@ -90,4 +93,7 @@ def _parse(about: Any) -> ModelCard:
     TargetKind(about["target"])
     for name in ("classes", "mean", "std"):
         about[name] = tuple(about[name])
+    if (thresholds := about.get("thresholds")) is not None:
+        values = tuple(float(value) for value in thresholds["values"])
+        about["thresholds"] = Thresholds(values, str(thresholds["fitted_on"]))
     return ModelCard(**about)
