@@ -17,17 +17,20 @@ if TYPE_CHECKING:
     from transfer.samples.layouts.detect import read_layout
     from transfer.samples.manifest import Manifest, Row
     from transfer.samples.new_folder import new_folder
+    from transfer.samples.target import Labelling, TargetKind
     from transfer.shipping.predictor import Predictor, load
     from transfer.start import fit
 
 _HOME = {
     "Augmentation": "transfer.plugin.task",
+    "Labelling": "transfer.samples.target",
     "Manifest": "transfer.samples.manifest",
     "Pixels": "transfer.images.pictures",
     "Predictor": "transfer.shipping.predictor",
     "Recipe": "transfer.recipe",
     "Row": "transfer.samples.manifest",
     "RunResult": "transfer.experiment",
+    "TargetKind": "transfer.samples.target",
     "Task": "transfer.plugin.task",
     "TaskSettings": "transfer.recipe",
     "TransferError": "transfer.errors",
@@ -41,12 +44,14 @@ _HOME = {
 
 __all__ = [
     "Augmentation",
+    "Labelling",
     "Manifest",
     "Pixels",
     "Predictor",
     "Recipe",
     "Row",
     "RunResult",
+    "TargetKind",
     "Task",
     "TaskSettings",
     "TransferError",

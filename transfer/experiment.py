@@ -19,7 +19,7 @@ from transfer.plan import Plan
 from transfer.plugin.task import read_row
 from transfer.progress import Progress
 from transfer.rows import Rows
-from transfer.samples.predictions import Predictions
+from transfer.samples.predictions import Predictions, Thresholds
 from transfer.scoring.intervals import score_with_intervals
 from transfer.shipping.model_files import ModelCard, write_model
 from transfer.tracking.tracker import Status, Tracker
@@ -108,8 +108,10 @@ def run(
         if "test" in said:
             logbook.mistakes(rows.pictures, plan.manifest.numbers("test"), said["test"])
         if said:
+            logbook.thresholds(said["val"])
             logbook.predictions(said)
-            tracker.keep_model(partial(write_model, network=network, card=_card(plan, network)))
+            card = _card(plan, network, said["val"].thresholds)
+            tracker.keep_model(partial(write_model, network=network, card=card))
         status = _STATUS[learned.ended.ending]
         run_id = tracker.finish(status)
     if status != "KILLED":
@@ -128,7 +130,7 @@ def run(
     )
 
 
-def _card(plan: Plan, network: Network) -> ModelCard:
+def _card(plan: Plan, network: Network, thresholds: Thresholds | None) -> ModelCard:
     recipe = plan.settled.recipe
     return ModelCard(
         task=plan.task.name,
@@ -140,12 +142,13 @@ def _card(plan: Plan, network: Network) -> ModelCard:
         head=recipe.head.model_dump(mode="json"),
         own_reader=plan.task.read_image is not read_row,
         recipe=recipe.model_dump(mode="json"),
+        thresholds=thresholds,
     )
 
 
 def _hear(logbook: Logbook, plan: Plan, progress: Progress) -> Callable[[EpochLog], None]:
     """Return what listens to epochs: it keeps and shows each of them."""
-    began, headline = time.perf_counter(), plan.task.headline
+    began, headline = time.perf_counter(), plan.headline
     epochs = plan.settled.recipe.passes(len(plan.manifest.numbers("train")))
 
     def hear(log: EpochLog) -> None:

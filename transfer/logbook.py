@@ -3,12 +3,14 @@
 import io
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from transfer.figures import (
+    average_precisions,
     confusion_matrix,
     learning_curves,
     picture_grid,
@@ -22,8 +24,9 @@ from transfer.plan import Plan
 from transfer.samples.manifest import SPLITS
 from transfer.samples.predictions import Predictions
 from transfer.samples.split import split_counts
+from transfer.samples.target import decode_targets
 from transfer.scoring.intervals import Score, per_class_table
-from transfer.scoring.metrics import confusion, guesses, reliability
+from transfer.scoring.metrics import SCORECARDS, confusion, guesses, mistakes, reliability
 from transfer.tracking.environment import environment_tags
 from transfer.tracking.tracker import HEADLINE_TAG, THROUGHPUT, DataInput, RunDescription, Tracker
 
@@ -36,7 +39,8 @@ class Logbook:
 
     Metrics: `train/loss`, `train/lr`, `train/images_per_second` and `epoch/SCORE` (on val), a step
     an epoch, 0 being the probe; `val/SCORE` and `test/SCORE` of the kept weights, each with `_low`
-    and `_high`. Artifacts: `recipe.json`, `data/`, `scores/`, `predictions.parquet`, `figures/`.
+    and `_high`. Artifacts: `recipe.json`, `data/`, `scores/`, `decisions/`, `predictions.parquet`,
+    `figures/`.
     """
 
     def __init__(self, plan: Plan, tracker: Tracker, *, log_pictures: bool) -> None:
@@ -52,7 +56,7 @@ class Logbook:
         plan, recipe = self._plan, self._plan.settled.recipe
         own = {
             "transfer.task": plan.task.name,
-            HEADLINE_TAG: plan.task.headline,
+            HEADLINE_TAG: plan.headline,
             "transfer.data_digest": plan.manifest.digest(),
         }
         if len(plan.manifest.numbers("test")):
@@ -87,7 +91,7 @@ class Logbook:
 
     def curves(self, kept_epoch: int) -> None:
         """Draw how training went."""
-        headline = self._plan.task.headline
+        headline = self._plan.headline
         rows = [
             {"epoch": log.epoch, "loss": log.loss, "lr": log.lr, headline: log.scores[headline]}
             for log in self._epochs
@@ -103,9 +107,13 @@ class Logbook:
         self._tracker.log(flat(scores, f"{split}/"), step=epoch)
         table = pd.DataFrame([{"score": name, **score._asdict()} for name, score in scores.items()])
         self._keep_table(f"scores/{split}.csv", table)
-        self._keep_table(f"scores/{split}_per_class.csv", per_class_table(predictions))
-        matrix = confusion_matrix(confusion(predictions), predictions.classes)
-        self._tracker.keep(f"figures/{split}_confusion.png", matrix)
+        of_classes = per_class_table(predictions)
+        self._keep_table(f"scores/{split}_per_class.csv", of_classes)
+        if SCORECARDS[predictions.kind].exclusive:
+            matrix = confusion_matrix(confusion(predictions), predictions.classes)
+            self._tracker.keep(f"figures/{split}_confusion.png", matrix)
+        else:
+            self._tracker.keep(f"figures/{split}_labels.png", average_precisions(of_classes))
         if "ece" in scores:
             diagram = reliability_diagram(reliability(predictions), scores["ece"].value)
             self._tracker.keep(f"figures/{split}_reliability.png", diagram)
@@ -113,6 +121,16 @@ class Logbook:
     def table(self, path: str, table: pd.DataFrame) -> None:
         """Keep a table as .parquet or .csv."""
         self._keep_table(path, table)
+
+    def thresholds(self, said: Predictions) -> None:
+        """Keep from which probability on a label is said, if so, and what that was fitted on."""
+        if said.thresholds is None:
+            return
+        about = asdict(said.thresholds)
+        self._tracker.tag({"transfer.thresholds": f"fitted on {about['fitted_on']}"})
+        table = {"label": said.classes, "threshold": about["values"]}
+        columns = pd.DataFrame(table).assign(fitted_on=about["fitted_on"])
+        self._keep_table("decisions/thresholds.csv", columns)
 
     def predictions(self, of_split: Mapping[str, Predictions]) -> None:
         """Keep every probability, row by row: key, split, label, and `p_CLASS` for each class."""
@@ -141,14 +159,17 @@ class Logbook:
 
     def mistakes(self, pictures: Pictures, numbers: NDArray[np.int64], said: Predictions) -> None:
         """Draw the rows that the network was surest about and wrong."""
-        wrong = np.flatnonzero(guesses(said) != said.targets)
+        wrong, sure = mistakes(said)
         if not self._log_pictures or not len(wrong):
             return
-        sure = said.probabilities.max(axis=1)
-        worst = wrong[np.argsort(-sure[wrong], kind="stable")][:_SHOWN_MISTAKES]
+        worst = wrong[:_SHOWN_MISTAKES]
+        true, guessed = (
+            decode_targets(said.kind, targets[worst], said.classes)
+            for targets in (said.targets, guesses(said))
+        )
         captions = [
-            f"{said.classes[said.targets[i]]}\nsaid {said.classes[guesses(said)[i]]} {sure[i]:.2f}"
-            for i in worst
+            f"{label or 'none'}\nsaid {guess or 'none'} {probability:.2f}"
+            for label, guess, probability in zip(true, guessed, sure, strict=False)
         ]
         shown = [pictures[numbers[i]] for i in worst]
         title = f"the surest of {len(wrong)} mistakes among {len(said)} test rows"
@@ -193,9 +214,9 @@ def flat(scores: Mapping[str, Score], prefix: str = "") -> dict[str, float]:
 
 
 def _prediction_table(split: str, said: Predictions) -> pd.DataFrame:
-    names = np.array(said.classes, dtype=object)
+    labels = decode_targets(said.kind, said.targets, said.classes)
     columns = {f"p_{name}": said.probabilities[:, k] for k, name in enumerate(said.classes)}
-    head = {"key": said.keys, "split": split, "group": said.groups, "label": names[said.targets]}
+    head = {"key": said.keys, "split": split, "group": said.groups, "label": labels}
     return pd.DataFrame({**head, **columns})
 
 

@@ -12,8 +12,9 @@ from transfer.plugin.task import Task
 from transfer.progress import Progress
 from transfer.recipe import Recipe
 from transfer.samples.inspection import Broken, Inspected, inspect
-from transfer.samples.manifest import SPLITS, Manifest
+from transfer.samples.manifest import Manifest
 from transfer.samples.split import assign_splits, divided_contents, split_counts
+from transfer.scoring.metrics import SCORECARDS
 
 _SHOWN, _SHOWN_CLASSES = 5, 20
 
@@ -39,6 +40,11 @@ class Plan:
     broken: tuple[Broken, ...]
     name: str
     parent: str | None = None
+
+    @property
+    def headline(self) -> str:
+        """The score that picks the best epoch: the task's, or that of its kind of target."""
+        return self.task.headline or SCORECARDS[self.manifest.target].headline
 
 
 def make_plan(
@@ -123,7 +129,7 @@ def _say_what_was_chosen(settled: Settled, progress: Progress) -> None:
 
 def _say_what_was_understood(manifest: Manifest, progress: Progress) -> None:
     counts = split_counts(manifest)
-    sizes = ", ".join(f"{name} {counts[name].sum():,}" for name in SPLITS if name in counts)
+    sizes = ", ".join(f"{name} {len(manifest.numbers(str(name))):,}" for name in counts)
     groups = len(set(manifest.group_numbers()))
     apart = "each alone" if groups == len(manifest) else f"in {groups:,} groups"
     progress.say(

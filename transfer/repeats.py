@@ -143,7 +143,7 @@ def learning_curve(
     Raises:
         TransferError: as a run does; the parent is closed first.
     """
-    plans, headline = fraction_plans(plan, fractions), plan.task.headline
+    plans, headline = fraction_plans(plan, fractions), plan.headline
     logbook = Logbook(_without_test(plan), tracker, log_pictures=False)
     with closing(tracker, plan.name):
         run_id = logbook.open({"transfer.fractions": ",".join(f"{f:g}" for f in fractions)})

@@ -18,10 +18,9 @@ from transfer.pixels.cache import Pictures, memory_for_pixels
 from transfer.pixels.views import TrainingViews
 from transfer.plan import Plan
 from transfer.progress import Progress, Step
-from transfer.samples.predictions import Predictions
+from transfer.samples.predictions import Predictions, Said
 from transfer.samples.seen_files import cache_folder
-from transfer.samples.target import encode_labels
-from transfer.scoring.metrics import point_scores, scorer_for
+from transfer.scoring.metrics import SCORECARDS, point_scores, scorer_for, with_thresholds
 from transfer.scoring.predict import predict_rows
 
 
@@ -39,10 +38,9 @@ class Rows:
         recipe, task, manifest = plan.settled.recipe, plan.task, plan.manifest
         self._plan, self._compute, self._progress = plan, compute, progress
         self._objective = OBJECTIVES[manifest.target]
+        self._by_embeddings = SCORECARDS[manifest.target].by_embeddings
         self._groups = manifest.group_numbers()
-        self._targets = encode_labels(
-            manifest.target, manifest.rows["label"].tolist(), manifest.classes
-        )
+        self._targets = manifest.targets
         self.scorer = scorer_for(manifest.target, task.scores)
         self.views = TrainingViews(task.augment(recipe.size, recipe.task), recipe.seed)
         self.pictures = Pictures(
@@ -83,7 +81,7 @@ class Rows:
             loss=make_loss(manifest.target, recipe.training, counts, recipe.head),
             predict=self._predict,
             score=lambda said: point_scores(self._predictions("val", said), self.scorer),
-            headline=self._plan.task.headline,
+            headline=self._plan.headline,
         )
 
     def judge(self, network: Network, learned: Learned) -> dict[str, Predictions]:
@@ -94,14 +92,14 @@ class Rows:
         """
         if learned.ended.ending is Ending.TERMINATED:
             return {}
-        said = {"val": self._predictions("val", learned.val.probabilities)}
+        said = {"val": self._predictions("val", learned.val.said)}
         predict = self._predict_frozen if learned.epoch == 0 else self._predict
         if learned.ended.ending in {Ending.COMPLETED, Ending.STALE}:
             for split in ("calibration", "test"):
                 if len(numbers := self._plan.manifest.numbers(split)):
                     found = predict(network, numbers, f"scoring {split}")
                     said[split] = self._predictions(split, found)
-        return said
+        return with_thresholds(said)
 
     def bands(self) -> int:
         """Return how many bands the pictures have."""
@@ -118,35 +116,38 @@ class Rows:
         step.advance()
         return self.pictures[number]
 
-    def _predictions(self, split: str, probabilities: NDArray[np.float32]) -> Predictions:
-        """Return probabilities (n, K) of the rows of `split` beside what is true of them."""
+    def _predictions(self, split: str, said: Said) -> Predictions:
+        """Return what was said of the rows of `split` beside what is true of them."""
         manifest, numbers = self._plan.manifest, self._plan.manifest.numbers(split)
         return Predictions(
             classes=manifest.classes,
             keys=manifest.rows["key"].to_numpy(dtype=np.str_)[numbers],
             groups=self._groups[numbers],
             targets=self._targets[numbers],
-            probabilities=probabilities,
+            probabilities=said.probabilities,
+            kind=manifest.target,
+            embeddings=said.embeddings if self._by_embeddings else None,
         )
 
     def _predict(
         self, network: Network, numbers: NDArray[np.int64], what: str = "scoring val"
-    ) -> NDArray[np.float32]:
-        probabilities = self._objective.probabilities
+    ) -> Said:
         with self._progress.step(what, len(numbers), "images") as step:
-            batches = self._batches.plain(numbers)
-            return predict_rows(network, batches, probabilities, self._compute.device, step.advance)
+            return predict_rows(
+                network,
+                self._batches.plain(numbers),
+                self._objective.probabilities,
+                embeddings=self._by_embeddings,
+                on_batch=step.advance,
+            )
 
     @torch.inference_mode()
-    def _predict_frozen(
-        self, network: Network, numbers: NDArray[np.int64], what: str
-    ) -> NDArray[np.float32]:
+    def _predict_frozen(self, network: Network, numbers: NDArray[np.int64], what: str) -> Said:
         with self._progress.step(what, len(numbers), "images") as step:
             features = self._features.scored(network, numbers, self._batches.plain, self._compute)
             step.advance(len(numbers))
         logits = network.head(self._compute.move(features)).float()
-        said: NDArray[np.float32] = self._objective.probabilities(logits).cpu().numpy()
-        return said
+        return Said(self._objective.probabilities(logits).cpu().numpy(), features.numpy())
 
 
 def _feature_cache(plan: Plan, pictures: Pictures, progress: Progress) -> FeatureCache:

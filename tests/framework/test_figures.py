@@ -52,6 +52,15 @@ def draw_diagram() -> bytes:
     return figures.reliability_diagram(table, 0.031)
 
 
+def draw_precisions(labels: int = 12) -> bytes:
+    ap = np.linspace(0.1, 1, labels)
+    ap[0] = np.nan  # a label of which the split holds no row
+    table = {"class": [f"label {i}" for i in range(labels)], "rows": np.arange(labels), "ap": ap}
+    return figures.average_precisions(
+        pd.DataFrame(table).assign(ap_low=ap * 0.9, ap_high=ap * 1.05)
+    )
+
+
 def draw_grid(count: int = 8) -> bytes:
     return figures.picture_grid(scenes(count), [f"scene {i}" for i in range(count)], "Scenes")
 
@@ -68,6 +77,7 @@ DRAWINGS: list[Callable[[], bytes]] = [
     draw_data_curve,
     draw_matrix,
     draw_diagram,
+    draw_precisions,
     draw_grid,
 ]
 
@@ -203,3 +213,7 @@ def test_a_grid_without_pictures_is_its_title() -> None:
 def test_a_picture_without_caption_is_refused() -> None:
     with pytest.raises(ValueError, match="zip"):
         figures.picture_grid(scenes(2), ["one"], "Two")
+
+
+def test_of_many_labels_the_worst_are_drawn() -> None:
+    assert len(pixels(draw_precisions(40))) == len(pixels(draw_precisions(90)))

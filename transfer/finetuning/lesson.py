@@ -16,6 +16,8 @@ from transfer.network.backbone import Network
 from transfer.network.objective import Loss, Objective
 from transfer.pixels.batches import Batches
 from transfer.progress import Progress
+from transfer.samples.predictions import Said
+from transfer.samples.target import Targets
 
 
 @dataclass(frozen=True)
@@ -30,8 +32,8 @@ class Lesson:
         targets: of all rows, (N,) int64 or (N, K) float32.
         objective: what a head's outputs mean.
         loss: what training lowers.
-        predict: (network, row numbers) -> probabilities (n, K), by the scoring path.
-        score: probabilities of the val rows (n, K) -> scores by name.
+        predict: (network, row numbers) -> what it says of them, by the scoring path.
+        score: what was said of the val rows -> scores by name.
         headline: which score picks the best weights.
     """
 
@@ -39,16 +41,16 @@ class Lesson:
     features: FeatureCache
     train: NDArray[np.int64]
     val: NDArray[np.int64]
-    targets: NDArray[np.int64]
+    targets: Targets
     objective: Objective
     loss: Loss
-    predict: Callable[[Network, NDArray[np.int64]], NDArray[np.float32]]
-    score: Callable[[NDArray[np.float32]], dict[str, float]]
+    predict: Callable[[Network, NDArray[np.int64]], Said]
+    score: Callable[[Said], dict[str, float]]
     headline: str
 
-    def validation(self, probabilities: NDArray[np.float32]) -> Validation:
-        """Return what was said on the val rows together with its scores."""
-        return Validation(probabilities, self.score(probabilities))
+    def validation(self, said: Said) -> Validation:
+        """Return what was said of the val rows together with its scores."""
+        return Validation(said, self.score(said))
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from transfer.network.freezing import freeze_backbone
 from transfer.pixels.batches import Batch
 from transfer.progress import Step
 from transfer.recipe import Recipe
+from transfer.samples.predictions import Said
 
 
 def probe(network: Network, lesson: Lesson, recipe: Recipe, host: Host, best: Best) -> EpochLog:
@@ -34,7 +35,7 @@ def probe(network: Network, lesson: Lesson, recipe: Recipe, host: Host, best: Be
     with torch.inference_mode():
         logits = network.head(host.compute.move(val.features))
         probabilities = lesson.objective.probabilities(logits).cpu().numpy()
-    validation = lesson.validation(probabilities)
+    validation = lesson.validation(Said(probabilities, val.features.numpy()))
     improved = best.offer(network, validation, epoch=0)
     return EpochLog(0, loss, 0.0, speed, validation.scores, improved)
 

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from transfer.errors import TrainingError
+from transfer.samples.predictions import Said
 
 
 class Validation(NamedTuple):
-    """What a network said about the val rows: probabilities (n, K), and scores by name."""
+    """What a network said about the val rows, and its scores by name."""
 
-    probabilities: NDArray[np.float32]
+    said: Said
     scores: dict[str, float]
 
 
@@ -53,19 +54,21 @@ class Best:
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a checkpoint keeps of it."""
-        said = self.validation
+        known = self.validation
         return {
             "epoch": self.epoch,
             "weights": self._weights,
-            "probabilities": None if said is None else torch.from_numpy(said.probabilities),
-            "scores": None if said is None else said.scores,
+            "said": None if known is None else [_as_tensor(array) for array in known.said],
+            "scores": None if known is None else known.scores,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what a checkpoint kept."""
         self.epoch, self._weights = state["epoch"], state["weights"]
-        if state["scores"] is not None:
-            self.validation = Validation(state["probabilities"].numpy(), state["scores"])
+        if state["said"] is not None:
+            probabilities, embeddings = state["said"]
+            vectors = None if embeddings is None else embeddings.numpy()
+            self.validation = Validation(Said(probabilities.numpy(), vectors), state["scores"])
 
     def restore(self, network: nn.Module) -> Validation:
         """Put the best weights back into `network` and return what they said on val.
@@ -77,3 +80,7 @@ class Best:
             raise TrainingError("no epoch was finished, so there are no weights to keep")
         network.load_state_dict(self._weights)
         return self.validation
+
+
+def _as_tensor(array: NDArray[np.float32] | None) -> Tensor | None:
+    return None if array is None else torch.from_numpy(array)

@@ -48,7 +48,8 @@ class Task:
         augment: (size in px, settings) -> training views of (size, size, C) arrays. No
             normalization: the backbone owns its mean and std.
         settings: the task's own settings with their defaults.
-        headline: the score that picks the best epoch, any key of its scores; higher is better.
+        headline: the score that picks the best epoch, any key of its scores, higher is better;
+            None takes that of the kind of target.
         recipe: settings of the fine-tuner that work here.
         scores: what the domain scores beyond its kind of target: (predictions of N rows, weights
             (R, N)) -> each score under each of R weightings, (R,). Intervals follow by themselves.
@@ -63,7 +64,7 @@ class Task:
     read_manifest: Callable[[Path, Any], Manifest]
     augment: Callable[[int, Any], Augmentation]
     settings: TaskSettings = field(default_factory=TaskSettings)
-    headline: str = "balanced_accuracy"
+    headline: str | None = None
     recipe: Recipe = field(default_factory=Recipe)
     scores: Callable[[Predictions, NDArray[np.float64]], dict[str, NDArray[np.float64]]] | None = (
         None

@@ -11,6 +11,7 @@ from transfer.recipe import SplitSettings
 from transfer.samples.dealing import Group, deal
 from transfer.samples.manifest import Manifest
 from transfer.samples.split import assign_splits, groups_of
+from transfer.samples.target import CODES
 
 _SHOWN = 5
 
@@ -30,9 +31,11 @@ def deal_folds(manifest: Manifest, folds: int, seed: int) -> NDArray[np.int64]:
     """
     rows = np.flatnonzero(manifest.rows["split"].to_numpy() != "test")
     numbers, groups = groups_of(manifest, rows)
-    _refuse_too_few(manifest, groups, folds)
-    nothing = [[0] * len(manifest.classes)] * folds
-    dealt = deal(groups, [1 / folds] * folds, nothing, seed)
+    strict = CODES[manifest.target].everywhere
+    if strict:
+        _refuse_too_few(manifest, groups, folds)
+    nothing = [[0] * _kinds(manifest, groups)] * folds
+    dealt = deal(groups, [1 / folds] * folds, nothing, seed, strict=strict)
     if dealt is None:
         raise ManifestError(
             f"no way was found to give each of {folds} folds a group of every class, because "
@@ -90,7 +93,7 @@ def _part(
 ) -> NDArray[np.int64]:
     numbers, groups = groups_of(manifest, rows)
     present = {number for group in groups for number, _ in group.classes}
-    absent = [int(number not in present) for number in range(len(manifest.classes))]
+    absent = [int(number not in present) for number in range(_kinds(manifest, groups))]
     # What is left aside is said to hold every class already: only the part itself must.
     dealt = deal(groups, [share, 1 - share], [absent, [1] * len(absent)], seed)
     if dealt is None:
@@ -100,6 +103,12 @@ def _part(
         )
     part: NDArray[np.int64] = rows[dealt[numbers] == 0]
     return part
+
+
+def _kinds(manifest: Manifest, groups: Sequence[Group]) -> int:
+    """Return how many classes there are to deal; rows without a label may be one more."""
+    last = max((number for group in groups for number, _ in group.classes), default=-1)
+    return max(len(manifest.classes), last + 1)
 
 
 def _refuse_too_few(manifest: Manifest, groups: Sequence[Group], folds: int) -> None:

@@ -12,6 +12,7 @@ from torch import Tensor
 from transfer.errors import OutputError, StoreError
 from transfer.network.backbone import Network
 from transfer.recipe import HeadSettings
+from transfer.samples.predictions import Thresholds
 from transfer.samples.target import TargetKind
 
 FORMAT = 2
@@ -32,6 +33,7 @@ class ModelCard:
         head: kind and size of the head, as the recipe's `head`.
         own_reader: the task reads pictures in its own way, so that its package is needed.
         recipe: every setting of the run.
+        thresholds: of a multi label target, and on which rows they were fitted.
     """
 
     task: str
@@ -43,6 +45,7 @@ class ModelCard:
     head: dict[str, Any]
     own_reader: bool
     recipe: dict[str, Any]
+    thresholds: Thresholds | None = None
 
 
 def write_model(folder: Path, network: Network, card: ModelCard) -> None:
@@ -98,4 +101,7 @@ def _parse(about: Any) -> ModelCard:
     HeadSettings(**about["head"])
     for name in ("classes", "mean", "std"):
         about[name] = tuple(about[name])
+    if (thresholds := about.get("thresholds")) is not None:
+        values = tuple(float(value) for value in thresholds["values"])
+        about["thresholds"] = Thresholds(values, str(thresholds["fitted_on"]))
     return ModelCard(**about)

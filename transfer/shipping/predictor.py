@@ -1,6 +1,7 @@
 """A run that predicts on new files and arrays: the one inference path."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -22,7 +23,8 @@ from transfer.plugin.task import read_row
 from transfer.progress import Progress, Silent
 from transfer.recipe import HeadSettings, Recipe
 from transfer.samples.manifest import Row
-from transfer.samples.target import TargetKind
+from transfer.samples.target import TargetKind, decode_targets
+from transfer.scoring.metrics import SCORECARDS
 from transfer.scoring.predict import predict_rows
 from transfer.shipping.model_files import ModelCard, read_card, read_weights
 from transfer.tracking.runs import find_run, model_folder
@@ -51,6 +53,23 @@ def load(
     return Predictor.from_folder(model_folder(opened, find_run(opened, run)))
 
 
+@dataclass(frozen=True)
+class Answers:
+    """What a network said of N pictures, before it is decided upon.
+
+    Attributes:
+        names: of the pictures, for a person.
+        probabilities: (N, K) float32, nan where a picture could not be read.
+        embeddings: (N, D) float32, nan likewise; None unless the target is judged by them.
+        errors: why a picture could not be read, "" where it could.
+    """
+
+    names: list[str]
+    probabilities: NDArray[np.float32]
+    embeddings: NDArray[np.float32] | None
+    errors: list[str]
+
+
 class Predictor:
     """A fine-tuned network with everything around it that a prediction needs.
 
@@ -59,12 +78,15 @@ class Predictor:
         classes: the K class names, in the order of the outputs.
         recipe: as the run was made.
         task: name of the task.
+        target: kind of target.
+        thresholds: from which probability on a label is said; None unless there may be several.
     """
 
     def __init__(self, network: Network, card: ModelCard, recipe: Recipe, read: Reader) -> None:
         self.network, self.classes, self.recipe = network.eval(), card.classes, recipe
-        self.task = card.task
-        self._read, self._probabilities = read, OBJECTIVES[TargetKind(card.target)].probabilities
+        self.task, self.target = card.task, TargetKind(card.target)
+        self.thresholds = card.thresholds
+        self._read, self._probabilities = read, OBJECTIVES[self.target].probabilities
 
     @classmethod
     def from_folder(cls, folder: Path) -> Self:
@@ -95,24 +117,32 @@ class Predictor:
             progress: told how far it is; unset is silent.
 
         Columns: image, prediction, probability, then `p_CLASS` for each class (float32), and error:
-        "" where the file could be read, else why not, with the others empty.
+        "" where the file could be read, else why not, with the others empty. The prediction is a
+        class, a grade, or the labels over their thresholds joined by "|", "" if none is; the
+        probability is its own, and of several labels the highest.
         """
+        return self._table(self.answer(paths, progress))
+
+    def answer(
+        self, paths: Sequence[Path | str | Row], progress: Progress | None = None
+    ) -> Answers:
+        """Return what the network says of files, or rows of a manifest; see `predict`."""
         rows = [path if isinstance(path, Row) else Row(Path(path)) for path in paths]
         sources = [(str(row.path), row) for row in rows]
-        return self._table(sources, self._read, progress or Silent())
+        return self._answer(sources, self._read, progress or Silent())
 
     def predict_bytes(self, pictures: Sequence[bytes]) -> pd.DataFrame:
         """Return the table of `predict` for encoded pictures (JPEG, PNG, ...) in memory."""
         sources = [(f"image {number}", content) for number, content in enumerate(pictures)]
-        return self._table(sources, read_picture, Silent())
+        return self._table(self._answer(sources, read_picture, Silent()))
 
     def predict_arrays(self, pictures: Sequence[Pixels]) -> NDArray[np.float32]:
         """Return probabilities (N, K) of pictures (H, W, C), uint8 or float32 in [0, 1]."""
         if not len(pictures):
             return np.empty((0, len(self.classes)), dtype=np.float32)
         return predict_rows(
-            self.network, self._batches(pictures), self._probabilities, self._device
-        )
+            self.network, self._batches(pictures), self._probabilities
+        ).probabilities
 
     @torch.inference_mode()
     def embed(self, pictures: Sequence[Pixels]) -> NDArray[np.float32]:
@@ -139,15 +169,17 @@ class Predictor:
             unknown = torch.zeros(len(framed), dtype=torch.int64)
             yield Batch(pixels, unknown, unknown)
 
-    def _table(
+    def _answer(
         self,
         sources: Sequence[tuple[str, _T]],
         read: Callable[[_T], Pixels],
         progress: Progress,
-    ) -> pd.DataFrame:
-        names = np.array([name for name, _ in sources], dtype=object)
-        errors = np.full(len(sources), "", dtype=object)
+    ) -> Answers:
+        errors = [""] * len(sources)
         probabilities = np.full((len(sources), len(self.classes)), np.nan, dtype=np.float32)
+        embeddings = None
+        if SCORECARDS[self.target].by_embeddings:
+            embeddings = np.full((len(sources), self.embed([]).shape[1]), np.nan, dtype=np.float32)
         with progress.step("predicting", len(sources), "images") as step:
             for start in range(0, len(sources), BATCH_SIZE):
                 part = sources[start : start + BATCH_SIZE]
@@ -158,16 +190,29 @@ class Predictor:
                     except (ImageError, OSError) as error:
                         errors[number] = str(error)
                 probabilities[list(pictures)] = self.predict_arrays(list(pictures.values()))
+                if embeddings is not None:
+                    embeddings[list(pictures)] = self.embed(list(pictures.values()))
                 step.advance(len(part))
+        return Answers([name for name, _ in sources], probabilities, embeddings, errors)
+
+    def _table(self, answers: Answers) -> pd.DataFrame:
+        probabilities = answers.probabilities
         readable = ~np.isnan(probabilities[:, 0])
-        guesses = np.where(readable[:, None], probabilities, 0).argmax(axis=1)
+        decided = SCORECARDS[self.target].decide(
+            np.where(readable[:, None], probabilities, 0), self.thresholds
+        )
+        labels = np.array(decode_targets(self.target, decided, self.classes), dtype=object)
+        labels[~readable] = None
+        highest = probabilities.max(axis=1)
+        if decided.ndim == 1:  # one class is said, which need not be the most probable
+            highest = np.take_along_axis(probabilities, decided[:, None], axis=1)[:, 0]
         table = {
-            "image": names,
-            "prediction": np.where(readable, np.array(self.classes, dtype=object)[guesses], None),
-            "probability": probabilities.max(axis=1),
+            "image": np.array(answers.names, dtype=object),
+            "prediction": labels,
+            "probability": highest,
         }
         table |= {f"p_{name}": probabilities[:, k] for k, name in enumerate(self.classes)}
-        return pd.DataFrame({**table, "error": errors})
+        return pd.DataFrame({**table, "error": np.array(answers.errors, dtype=object)})
 
 
 def _recipe_and_reader(card: ModelCard) -> tuple[Recipe, Reader]:

@@ -7,7 +7,8 @@ from scipy import stats
 from transfer.samples.predictions import Predictions
 from transfer.scoring import intervals
 from transfer.scoring.intervals import Score, per_class_table, score_with_intervals
-from transfer.scoring.metrics import per_class_scores, point_scores, single_label_scores
+from transfer.scoring.metrics import per_class_scores, point_scores
+from transfer.scoring.single_label import single_label_scores
 
 CLASSES = ("forest", "river", "sea")
 

@@ -8,6 +8,7 @@ from safetensors import safe_open
 
 from transfer.errors import StoreError
 from transfer.network.backbone import Network
+from transfer.samples.predictions import Thresholds
 from transfer.shipping.model_files import ModelCard, read_card, read_weights, write_model
 
 MakeCard = Callable[..., ModelCard]
@@ -95,3 +96,13 @@ def test_weights_that_were_cut_off_are_refused(folder: Path, length: int) -> Non
     path.write_bytes(path.read_bytes()[:length])
     with pytest.raises(StoreError, match="the weights in .* cannot be read"):
         read_weights(folder)
+
+
+def test_thresholds_are_kept_and_a_card_from_before_them_is_read(
+    tmp_path: Path, network: Network, make_card: MakeCard
+) -> None:
+    card = make_card(target="multi_label", thresholds=Thresholds((0.25, 0.5, 0.1), "calibration"))
+    write_model(tmp_path, network, card)
+    assert read_card(tmp_path) == card
+    change(tmp_path, thresholds=None)
+    assert read_card(tmp_path).thresholds is None

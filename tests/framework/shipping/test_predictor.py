@@ -1,8 +1,10 @@
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from PIL import Image
@@ -11,11 +13,16 @@ from transfer.errors import BrokenPromiseError, ManifestError, StoreError
 from transfer.images.framing import frame
 from transfer.images.pictures import read_picture
 from transfer.network.backbone import Design, Network, Normalization, build_network
+from transfer.network.objective import OBJECTIVES
 from transfer.plugin.discovery import load_task
 from transfer.plugin.task import Task
+from transfer.progress import Silent
 from transfer.recipe import HeadSettings
 from transfer.samples.manifest import Row
+from transfer.samples.predictions import Thresholds
 from transfer.samples.target import TargetKind
+from transfer.scoring.metrics import SCORECARDS
+from transfer.shipping.evaluation import evaluate
 from transfer.shipping.model_files import ModelCard, write_model
 from transfer.shipping.predictor import Predictor
 
@@ -251,3 +258,82 @@ def test_files_are_read_as_the_task_reads_them(
     assert np.array_equal(said, predictor.predict_arrays(turned))
     upright = predictor.predict_arrays([read_picture(path) for path in files])
     assert not np.allclose(said, upright, atol=1e-3)
+
+
+@pytest.fixture
+def of_kind(
+    network: Network, make_card: MakeCard, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Predictor]:
+    """Make the predictor of another kind of target, by sigmoids where there are several labels."""
+
+    def make(kind: TargetKind, **about: object) -> Predictor:
+        to_probabilities = torch.sigmoid if kind is TargetKind.MULTI_LABEL else softmax
+        objective = replace(OBJECTIVES[TargetKind.SINGLE_LABEL], probabilities=to_probabilities)
+        monkeypatch.setitem(OBJECTIVES, kind, objective)
+        task = load_task("labelled_images")
+        recipe = task.defaults().model_copy(update={"size": 32})
+        recipe = recipe.with_task(task.settings.model_copy(update={"target": kind}))
+        card = make_card(target=kind.value, recipe=recipe.model_dump(mode="json"), **about)
+        return Predictor(network, card, recipe, task.reader(recipe.task))
+
+    return make
+
+
+def softmax(logits: torch.Tensor) -> torch.Tensor:
+    return logits.softmax(dim=1)
+
+
+def test_labels_over_their_thresholds_are_joined(
+    of_kind: Callable[..., Predictor], files: list[Path]
+) -> None:
+    plain = of_kind(TargetKind.MULTI_LABEL).predict(files)
+    columns = plain[["p_cat", "p_dog", "p_newt"]].to_numpy()
+    limits = tuple(np.median(columns, axis=0).tolist())
+
+    table = of_kind(TargetKind.MULTI_LABEL, thresholds=Thresholds(limits, "val")).predict(
+        [*files, "gone.png"]
+    )
+
+    expected = [
+        "|".join(name for name, p, limit in zip(("cat", "dog", "newt"), row, limits, strict=True)
+                 if p >= np.float32(limit))
+        for row in columns
+    ]  # fmt: skip
+    assert table["prediction"].tolist()[:-1] == expected
+    assert len(set(expected)) > 1
+    np.testing.assert_array_equal(table["probability"][:-1], columns.max(axis=1))
+    assert pd.isna(table["prediction"].iloc[-1])
+    assert table["error"].iloc[-1] != ""
+
+
+def test_a_grade_is_said_with_its_own_probability(
+    of_kind: Callable[..., Predictor], files: list[Path]
+) -> None:
+    table = of_kind(TargetKind.ORDINAL).predict(files)
+    for _, row in table.iterrows():
+        grades = row[["p_cat", "p_dog", "p_newt"]].astype(float)
+        median = int((grades.cumsum() >= 0.5).argmax())
+        assert row["prediction"] == ("cat", "dog", "newt")[median]
+        assert row["probability"] == pytest.approx(grades.iloc[median])
+
+
+@pytest.mark.parametrize("kind", TargetKind)
+def test_every_kind_of_target_can_be_judged_on_other_data(
+    kind: TargetKind, of_kind: Callable[..., Predictor], files: list[Path]
+) -> None:
+    labels = ["dog", "cat", "dog", "cat", "cat"]
+    lines = [f"{path.name},{label}" for path, label in zip(files, labels, strict=True)]
+    table = files[0].parent / "truth.csv"
+    table.write_text("\n".join(["image,label", *lines]))
+    predictor = of_kind(kind)
+    settings = predictor.recipe.task
+    if kind is TargetKind.ORDINAL:
+        settings = settings.model_copy(update={"grades": ("cat", "dog", "newt")})
+        predictor.recipe = predictor.recipe.with_task(settings)
+
+    found = evaluate(predictor, load_task("labelled_images"), table, Silent())
+
+    assert found.predictions.kind is kind
+    assert (found.predictions.embeddings is not None) == (kind is TargetKind.IDENTITY)
+    assert SCORECARDS[kind].headline in found.scores
+    assert len(found.per_class) == 3
