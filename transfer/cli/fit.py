@@ -213,9 +213,10 @@ def _print_result(result: "RunResult", request: "Request") -> None:
 
 
 def _scores_line(scores: Mapping[str, float]) -> str:
-    shown = ("balanced_accuracy", "accuracy", "macro_f1", "kappa", "log_loss", "ece")
+    headlines = ("macro_ap", "quadratic_kappa", "rank_1", "balanced_accuracy")
+    others = ("accuracy", "macro_f1", "kappa", "mean_absolute_error", "eer", "log_loss", "ece")
     parts = []
-    for name in shown:
+    for name in (*headlines, *others):
         if name in scores:
             ends = ""
             if f"{name}_low" in scores:
