@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from transfer.network.backbone import Network
 from transfer.pixels.batches import Batch
 
 
@@ -30,3 +31,23 @@ def predict_rows(
         if on_batch is not None:
             on_batch(len(batch.numbers))
     return np.concatenate(parts)
+
+
+@torch.inference_mode()
+def predict_and_embed_rows(
+    network: Network,
+    batches: Iterable[Batch],
+    to_probabilities: Callable[[Tensor], Tensor],
+    device: torch.device,
+    on_batch: Callable[[int], None] | None = None,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return what `predict_rows` does, and the pooled features (N, D) it rests on, in one pass."""
+    network.eval()
+    parts, features = [], []
+    for batch in batches:
+        embedded = network.embed(batch.pixels.to(device, non_blocking=True)).float()
+        parts.append(to_probabilities(network.head(embedded).float()).cpu().numpy())
+        features.append(embedded.cpu().numpy())
+        if on_batch is not None:
+            on_batch(len(batch.numbers))
+    return np.concatenate(parts), np.concatenate(features)

@@ -25,7 +25,7 @@ from transfer.recipe import Recipe
 from transfer.samples.manifest import Row
 from transfer.samples.target import TargetKind, decode_targets
 from transfer.scoring.metrics import SCORECARDS
-from transfer.scoring.predict import predict_rows
+from transfer.scoring.predict import predict_and_embed_rows, predict_rows
 from transfer.shipping.model_files import ModelCard, read_card, read_weights
 from transfer.tracking.runs import find_run, model_folder
 from transfer.tracking.store import DEFAULT_OUT, open_store
@@ -176,9 +176,8 @@ class Predictor:
     ) -> Answers:
         errors = [""] * len(sources)
         probabilities = np.full((len(sources), len(self.classes)), np.nan, dtype=np.float32)
-        embeddings = None
-        if SCORECARDS[self.target].by_embeddings:
-            embeddings = np.full((len(sources), self.embed([]).shape[1]), np.nan, dtype=np.float32)
+        embeddings = np.full((len(sources), self.network.head.in_features), np.nan, np.float32)
+        compared = SCORECARDS[self.target].by_embeddings
         with progress.step("predicting", len(sources), "images") as step:
             for start in range(0, len(sources), BATCH_SIZE):
                 part = sources[start : start + BATCH_SIZE]
@@ -188,11 +187,16 @@ class Predictor:
                         pictures[number] = read(source)
                     except (ImageError, OSError) as error:
                         errors[number] = str(error)
-                probabilities[list(pictures)] = self.predict_arrays(list(pictures.values()))
-                if embeddings is not None:
-                    embeddings[list(pictures)] = self.embed(list(pictures.values()))
+                numbers, pixels = list(pictures), list(pictures.values())
+                if compared and pictures:
+                    probabilities[numbers], embeddings[numbers] = predict_and_embed_rows(
+                        self.network, self._batches(pixels), self._probabilities, self._device
+                    )
+                else:
+                    probabilities[numbers] = self.predict_arrays(pixels)
                 step.advance(len(part))
-        return Answers([name for name, _ in sources], probabilities, embeddings, errors)
+        names = [name for name, _ in sources]
+        return Answers(names, probabilities, embeddings if compared else None, errors)
 
     def _table(self, answers: Answers) -> pd.DataFrame:
         probabilities = answers.probabilities
