@@ -109,10 +109,11 @@ class Logbook:
         self._keep_table(f"scores/{split}.csv", table)
         of_classes = per_class_table(predictions)
         self._keep_table(f"scores/{split}_per_class.csv", of_classes)
-        if SCORECARDS[predictions.kind].exclusive:
+        card = SCORECARDS[predictions.kind]
+        if card.confusable:
             matrix = confusion_matrix(confusion(predictions), predictions.classes)
             self._tracker.keep(f"figures/{split}_confusion.png", matrix)
-        else:
+        if "ap" in card.families:
             self._tracker.keep(f"figures/{split}_labels.png", average_precisions(of_classes))
         if "ece" in scores:
             diagram = reliability_diagram(reliability(predictions), scores["ece"].value)

@@ -293,3 +293,11 @@ def test_without_a_headline_of_its_own_a_task_takes_that_of_its_target(plan: Pla
     assert plan.headline == "kappa"
     unset = replace(plan, task=replace(plan.task, headline=None))
     assert unset.headline == "balanced_accuracy"
+
+
+def test_persons_are_too_many_for_a_confusion_matrix(logbook: Open, recorder: Any) -> None:
+    answers = said([[0.8, 0.1, 0.1], [0.2, 0.7, 0.1]], [0, 0])
+    compared = replace(answers, kind=TargetKind.IDENTITY, embeddings=answers.probabilities)
+    logbook().scores("val", compared, {"rank_1": Score(1.0, None, None, "")})
+    assert not [name for name in recorder.files if name.startswith("figures/")]
+    assert "rank_1" in table(recorder.files["scores/val_per_class.csv"])

@@ -51,7 +51,7 @@ class Scorecard:
         families: of `class_scores`, in the order of a table.
         decide: probabilities (N, K), thresholds -> what is said, in the form of the targets.
         sureness: how probable the network held what, and 1 where that was so, else 0.
-        exclusive: a row has one class, so that one can be taken for another.
+        confusable: of few classes, one in each row, one can be taken for another.
         by_embeddings: it is judged by embeddings.
         fit: rows, the name of their split -> thresholds; None where there are none to fit.
         remarks: what has to be said beside a score, by its name.
@@ -63,7 +63,7 @@ class Scorecard:
     families: tuple[str, ...]
     decide: Callable[[NDArray[np.float32], Thresholds | None], Targets]
     sureness: Callable[[Predictions], tuple[NDArray[np.float64], NDArray[np.float64]]]
-    exclusive: bool = True
+    confusable: bool = True
     by_embeddings: bool = False
     fit: Callable[[Predictions, str], Thresholds] | None = None
     remarks: Callable[[Predictions], Mapping[str, str]] = _no_remarks
@@ -85,7 +85,7 @@ SCORECARDS = {
         families=("ap", "auroc", *FAMILIES),
         decide=above_thresholds,
         sureness=multi_label_sureness,
-        exclusive=False,
+        confusable=False,
         fit=fit_thresholds,
         remarks=multi_label_remarks,
     ),
@@ -104,6 +104,7 @@ SCORECARDS = {
         families=("rank_1",),
         decide=most_probable,
         sureness=single_label_sureness,
+        confusable=False,
         by_embeddings=True,
         remarks=identity_remarks,
     ),

@@ -177,9 +177,8 @@ class Predictor:
     ) -> Answers:
         errors = [""] * len(sources)
         probabilities = np.full((len(sources), len(self.classes)), np.nan, dtype=np.float32)
-        embeddings = None
-        if SCORECARDS[self.target].by_embeddings:
-            embeddings = np.full((len(sources), self.embed([]).shape[1]), np.nan, dtype=np.float32)
+        embeddings = np.full((len(sources), self.network.head.in_features), np.nan, np.float32)
+        compared = SCORECARDS[self.target].by_embeddings
         with progress.step("predicting", len(sources), "images") as step:
             for start in range(0, len(sources), BATCH_SIZE):
                 part = sources[start : start + BATCH_SIZE]
@@ -189,11 +188,17 @@ class Predictor:
                         pictures[number] = read(source)
                     except (ImageError, OSError) as error:
                         errors[number] = str(error)
-                probabilities[list(pictures)] = self.predict_arrays(list(pictures.values()))
-                if embeddings is not None:
-                    embeddings[list(pictures)] = self.embed(list(pictures.values()))
+                if pictures:
+                    pixels = self._batches(list(pictures.values()))
+                    said = predict_rows(
+                        self.network, pixels, self._probabilities, embeddings=compared
+                    )
+                    probabilities[list(pictures)] = said.probabilities
+                    if said.embeddings is not None:
+                        embeddings[list(pictures)] = said.embeddings
                 step.advance(len(part))
-        return Answers([name for name, _ in sources], probabilities, embeddings, errors)
+        names = [name for name, _ in sources]
+        return Answers(names, probabilities, embeddings if compared else None, errors)
 
     def _table(self, answers: Answers) -> pd.DataFrame:
         probabilities = answers.probabilities

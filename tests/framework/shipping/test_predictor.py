@@ -337,3 +337,16 @@ def test_every_kind_of_target_can_be_judged_on_other_data(
     assert (found.predictions.embeddings is not None) == (kind is TargetKind.IDENTITY)
     assert SCORECARDS[kind].headline in found.scores
     assert len(found.per_class) == 3
+
+
+def test_the_embeddings_of_an_identity_are_those_of_the_network(
+    of_kind: Callable[..., Predictor], files: list[Path]
+) -> None:
+    predictor = of_kind(TargetKind.IDENTITY)
+
+    answers = predictor.answer([*files, "gone.png"])
+
+    pictures = [read_picture(path) for path in files]
+    np.testing.assert_array_equal(answers.embeddings[:-1], predictor.embed(pictures))
+    np.testing.assert_array_equal(answers.probabilities[:-1], predictor.predict_arrays(pictures))
+    assert np.isnan(answers.embeddings[-1]).all()
