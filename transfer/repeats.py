@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -186,7 +187,9 @@ def _pooled(parts: Sequence[Predictions], manifest: Manifest) -> Predictions:
     """Return what all folds said as one, with the groups of `manifest` (folds number their own)."""
     first = parts[0]
     arrays = [f.name for f in fields(first) if isinstance(getattr(first, f.name), np.ndarray)]
-    pooled = {name: np.concatenate([getattr(part, name) for part in parts]) for name in arrays}
+    pooled: dict[str, Any] = {
+        name: np.concatenate([getattr(part, name) for part in parts]) for name in arrays
+    }
     group_of = dict(
         zip(manifest.rows["key"].tolist(), manifest.group_numbers().tolist(), strict=True)
     )

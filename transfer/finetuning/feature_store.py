@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, Timeout
 from numpy.typing import NDArray
 
 from transfer.errors import OutputError
@@ -86,6 +86,15 @@ class FeatureStore:
     @contextmanager
     def alone(self, key: str) -> Iterator[None]:
         """Let one process at a time compute what is missing under `key`; the others wait for it."""
+        lock = self._locked(key)
+        try:
+            yield
+        finally:
+            if lock is not None:
+                lock.release()
+
+    def _locked(self, key: str) -> BaseFileLock | None:
+        """Return the lock of `key`, held; None where nothing can be written to wait for."""
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             lock = FileLock(self._folder / f"{key}.lock")
@@ -94,13 +103,9 @@ class FeatureStore:
             except Timeout:
                 self._warn("another process is computing the same features; waiting for it")
                 lock.acquire()
-        except OSError:  # where nothing can be kept there is nobody to wait for
-            yield
-            return
-        try:
-            yield
-        finally:
-            lock.release()
+        except OSError:
+            return None
+        return lock
 
     def _make_room(self, newest: Path) -> None:
         """Remove blocks, the least recently used first, until the rest is within the limit."""

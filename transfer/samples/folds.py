@@ -98,7 +98,8 @@ def _part(
             "no part of the training rows was found that has whole groups and every class; "
             "take larger fractions or another split.seed"
         )
-    return rows[dealt[numbers] == 0]
+    part: NDArray[np.int64] = rows[dealt[numbers] == 0]
+    return part
 
 
 def _refuse_too_few(manifest: Manifest, groups: Sequence[Group], folds: int) -> None:
