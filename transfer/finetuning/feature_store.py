@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from transfer.errors import OutputError
 from transfer.samples.new_folder import new_folder
 
-_FOLDER = "features-1"  # another number for another form
+_FOLDER = "features-1"  # another number for another form, framing, or use of the backbone
 _ROWS, _FEATURES = "rows.npy", "features.npy"
 _ROW = np.dtype([("name", "S32"), ("checksum", "<u4")])
 _ABANDONED_SECONDS = 86_400  # a folder that is still unfinished after a day never will be
@@ -63,6 +63,11 @@ class FeatureStore:
 
     def add(self, key: str, block: Block) -> Block:
         """Keep `block` under `key`; return it mapped into memory, or as it is if it cannot be."""
+        if block.features.nbytes > self._limit:
+            self._warn(
+                f"features take {block.features.nbytes / 1e9:.1f} GB, more than "
+                f"machine.features_gb = {self._limit / 1e9:g}, and are not kept"
+            )
         if not block.names or block.features.nbytes > self._limit:
             return block
         rows = np.array(

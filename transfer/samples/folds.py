@@ -31,8 +31,8 @@ def deal_folds(manifest: Manifest, folds: int, seed: int) -> NDArray[np.int64]:
     rows = np.flatnonzero(manifest.rows["split"].to_numpy() != "test")
     numbers, groups = groups_of(manifest, rows)
     _refuse_too_few(manifest, groups, folds)
-    nothing = [[0] * len(manifest.classes)] * folds
-    dealt = deal(groups, [1 / folds] * folds, nothing, seed)
+    nothing = [0] * len(_present(groups))
+    dealt = deal(groups, [1 / folds] * folds, [nothing] * folds, seed)
     if dealt is None:
         raise ManifestError(
             f"no way was found to give each of {folds} folds a group of every class, because "
@@ -89,8 +89,7 @@ def _part(
     manifest: Manifest, rows: NDArray[np.int64], share: float, seed: int
 ) -> NDArray[np.int64]:
     numbers, groups = groups_of(manifest, rows)
-    present = {number for group in groups for number, _ in group.classes}
-    absent = [int(number not in present) for number in range(len(manifest.classes))]
+    absent = [int(not present) for present in _present(groups)]
     # What is left aside is said to hold every class already: only the part itself must.
     dealt = deal(groups, [share, 1 - share], [absent, [1] * len(absent)], seed)
     if dealt is None:
@@ -100,6 +99,12 @@ def _part(
         )
     part: NDArray[np.int64] = rows[dealt[numbers] == 0]
     return part
+
+
+def _present(groups: Sequence[Group]) -> list[bool]:
+    """Return for each class number, up to the highest there is, whether a group has it."""
+    numbers = {number for group in groups for number, _ in group.classes}
+    return [number in numbers for number in range(max(numbers, default=-1) + 1)]
 
 
 def _refuse_too_few(manifest: Manifest, groups: Sequence[Group], folds: int) -> None:
