@@ -157,9 +157,8 @@ def _hear(logbook: Logbook, plan: Plan, progress: Progress) -> Callable[[EpochLo
         score = f"val {headline} {log.scores[headline]:.4f}{'  best' if log.improved else ''}"
         spent = time.perf_counter() - began
         left = f"  {spent / log.epoch * (epochs - log.epoch):,.0f} s left" if log.epoch else ""
-        progress.say(
-            f"{what:<10} loss {log.loss:.3f}  {score}  {log.rows_per_second:,.0f} images/s{left}"
-        )
+        speed = f"{log.rows_per_second:,.0f} images/s" if log.rows_per_second else "features kept"
+        progress.say(f"{what:<10} loss {log.loss:.3f}  {score}  {speed}{left}")
 
     return hear
 

@@ -83,13 +83,14 @@ def _mark_epochs(axes: "Axes", scores: "pd.Series[float]", best_epoch: int) -> N
 
 def data_curve(curve: pd.DataFrame, score: str) -> bytes:
     """Draw a score, columns `value`, `low`, `high`, over the training `rows` it took, as PNG."""
+    score = score.replace("_", " ")
     figure = new_figure(420, f"Learning curve: {score} on val, by training rows")
-    axes = figure.subplots()
+    axes = figure.subplots(subplot_kw={"xscale": "log"})
     style(axes, xlabel="training rows", ylabel=score)
     axes.fill_between(curve["rows"], curve["low"], curve["high"], color=PALE_BLUE, alpha=0.4)
     axes.plot(curve["rows"], curve["value"], color=BLUE, marker="o", markersize=4)
-    axes.set_xscale("log")
-    axes.set_xticks(curve["rows"], [f"{rows:,}" for rows in curve["rows"]], minor=False)
+    axes.minorticks_off()
+    axes.set_xticks(curve["rows"], [f"{rows:,}" for rows in curve["rows"]])
     return png(figure)
 
 

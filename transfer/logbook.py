@@ -83,7 +83,9 @@ class Logbook:
     def epoch(self, log: EpochLog) -> None:
         """Record one pass over the training rows."""
         self._epochs.append(log)
-        numbers = {"train/loss": log.loss, THROUGHPUT: log.rows_per_second}
+        numbers = {"train/loss": log.loss}
+        if log.rows_per_second:
+            numbers[THROUGHPUT] = log.rows_per_second
         if log.epoch:
             numbers["train/lr"] = log.lr
         numbers |= {f"epoch/{name}": value for name, value in log.scores.items()}

@@ -194,7 +194,7 @@ def _pooled(parts: Sequence[Predictions], manifest: Manifest) -> Predictions:
         zip(manifest.rows["key"].tolist(), manifest.group_numbers().tolist(), strict=True)
     )
     pooled["groups"] = np.array([group_of[key] for key in pooled["keys"].tolist()], np.int64)
-    return replace(first, **pooled)
+    return replace(first, **pooled, thresholds=None)  # each fold has its own
 
 
 def _table(

@@ -57,7 +57,6 @@ class Rows:
             self.views,
             batch_size=recipe.batch_size,
             seed=recipe.seed,
-            balanced=recipe.training.balance == "sampler",
             workers=loader_workers(recipe.machine, compute),
             threads=compute.threads,
         )

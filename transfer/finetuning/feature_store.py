@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, Timeout
 from numpy.typing import NDArray
 
 from transfer.errors import OutputError
 from transfer.samples.new_folder import new_folder
 
-_FOLDER = "features-1"  # another number for another form
+_FOLDER = "features-1"  # another number for another form, framing, or use of the backbone
 _ROWS, _FEATURES = "rows.npy", "features.npy"
 _ROW = np.dtype([("name", "S32"), ("checksum", "<u4")])
 _ABANDONED_SECONDS = 86_400  # a folder that is still unfinished after a day never will be
@@ -63,6 +63,11 @@ class FeatureStore:
 
     def add(self, key: str, block: Block) -> Block:
         """Keep `block` under `key`; return it mapped into memory, or as it is if it cannot be."""
+        if block.features.nbytes > self._limit:
+            self._warn(
+                f"features take {block.features.nbytes / 1e9:.1f} GB, more than "
+                f"machine.features_gb = {self._limit / 1e9:g}, and are not kept"
+            )
         if not block.names or block.features.nbytes > self._limit:
             return block
         rows = np.array(
@@ -86,6 +91,15 @@ class FeatureStore:
     @contextmanager
     def alone(self, key: str) -> Iterator[None]:
         """Let one process at a time compute what is missing under `key`; the others wait for it."""
+        lock = self._locked(key)
+        try:
+            yield
+        finally:
+            if lock is not None:
+                lock.release()
+
+    def _locked(self, key: str) -> BaseFileLock | None:
+        """Return the lock of `key`, held; None where nothing can be written to wait for."""
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             lock = FileLock(self._folder / f"{key}.lock")
@@ -94,13 +108,9 @@ class FeatureStore:
             except Timeout:
                 self._warn("another process is computing the same features; waiting for it")
                 lock.acquire()
-        except OSError:  # where nothing can be kept there is nobody to wait for
-            yield
-            return
-        try:
-            yield
-        finally:
-            lock.release()
+        except OSError:
+            return None
+        return lock
 
     def _make_room(self, newest: Path) -> None:
         """Remove blocks, the least recently used first, until the rest is within the limit."""

@@ -22,7 +22,7 @@ Read = Callable[[NDArray[np.int64]], Iterable[Batch]]
 """Row numbers (n,) -> their batches, in any order."""
 
 _MOST_FLOAT16 = float(np.finfo(np.float16).max)
-_LIBRARIES = ("torch", "timm", "opencv-python-headless")
+_LIBRARIES = ("resnet-transfer", "torch", "timm", "opencv-python-headless")
 _PASS_LIBRARIES = ("albumentations",)
 
 

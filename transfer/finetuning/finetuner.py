@@ -54,7 +54,7 @@ class EpochLog:
         epoch: 1..epochs; 0 is the probe.
         loss: mean training loss.
         lr: learning rate of the head in the last step; 0 for the probe.
-        rows_per_second: read and computed on, scoring left out.
+        rows_per_second: read and computed on, scoring left out; 0 where all features were kept.
         scores: on val, by name.
         improved: the best so far.
     """

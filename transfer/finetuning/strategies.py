@@ -105,7 +105,9 @@ def _training(network: Network, lesson: Lesson, recipe: Recipe, host: Host) -> T
     last, trains = recipe.training.frozen_to, WAYS[recipe.strategy].trains or _all
     above = stage_number(network, last) + 1 if last else -(-count // 2)
     return Training(
-        batches=lambda epoch, first: lesson.batches.training(lesson.train, epoch, first=first),
+        batches=lambda epoch, first: lesson.batches.training(
+            lesson.train, epoch, first=first, balanced=recipe.training.balance == "sampler"
+        ),
         rows=rows,
         batches_per_epoch=batches,
         loss=lesson.loss,

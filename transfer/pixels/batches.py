@@ -54,7 +54,6 @@ class Batches:
         *,
         batch_size: int,
         seed: int = 0,
-        balanced: bool = False,
         workers: int = 0,
         threads: int = 1,
     ) -> None:
@@ -66,12 +65,11 @@ class Batches:
             views: of the task; without them training batches are plain.
             batch_size: rows of a step.
             seed: of the order of an epoch.
-            balanced: an epoch draws every class alike.
             workers: processes that read ahead; 0 reads in this process.
             threads: that share the decoding of a batch in this process.
         """
         self._batch_size, self._seed, self._threads = batch_size, seed, threads
-        self._classes = targets if balanced else None
+        self._targets = targets
         self._reader = _Reader(pictures, targets, views, threads if workers == 0 else 1)
         self._orders: list[_Order] = []
         self._loader: DataLoader[Batch] | None = None
@@ -88,7 +86,7 @@ class Batches:
             )
 
     def training(
-        self, numbers: NDArray[np.int64], epoch: int, *, first: int = 0
+        self, numbers: NDArray[np.int64], epoch: int, *, first: int = 0, balanced: bool = False
     ) -> Iterator[Batch]:
         """Yield the rows `numbers` as views, in the order that (seed, epoch) draws.
 
@@ -96,8 +94,9 @@ class Batches:
             numbers: rows of the epoch, (n,).
             epoch: which one; it draws order and views.
             first: number of the batch to begin with, for an epoch that goes on.
+            balanced: draw every class alike, some rows twice and some not at all.
         """
-        order = epoch_order(numbers, self._seed, epoch, self._classes)
+        order = epoch_order(numbers, self._seed, epoch, self._targets if balanced else None)
         parts = even_batches(order, self._batch_size)
         return self._read([_Order(part, epoch) for part in parts[first:]])
 

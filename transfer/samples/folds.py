@@ -35,7 +35,7 @@ def deal_folds(manifest: Manifest, folds: int, seed: int) -> NDArray[np.int64]:
     if strict:
         _refuse_too_few(manifest, groups, folds)
     nothing = [[0] * _kinds(manifest, groups)] * folds
-    dealt = deal(groups, [1 / folds] * folds, nothing, seed, strict=strict)
+    dealt = deal(groups, [1 / folds] * folds, nothing, seed, sizes=[0] * folds, strict=strict)
     if dealt is None:
         raise ManifestError(
             f"no way was found to give each of {folds} folds a group of every class, because "
@@ -95,7 +95,9 @@ def _part(
     present = {number for group in groups for number, _ in group.classes}
     absent = [int(number not in present) for number in range(_kinds(manifest, groups))]
     # What is left aside is said to hold every class already: only the part itself must.
-    dealt = deal(groups, [share, 1 - share], [absent, [1] * len(absent)], seed)
+    held = [absent, [1] * len(absent)]
+    strict = CODES[manifest.target].everywhere
+    dealt = deal(groups, [share, 1 - share], held, seed, sizes=[0, len(absent)], strict=strict)
     if dealt is None:
         raise ManifestError(
             "no part of the training rows was found that has whole groups and every class; "

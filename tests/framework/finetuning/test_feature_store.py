@@ -110,8 +110,9 @@ def test_the_least_recently_used_go_first(tmp_path: Path) -> None:
 
 
 def test_a_block_larger_than_the_limit_is_given_back_and_not_kept(tmp_path: Path) -> None:
-    written = block("a", "b")
-    assert store(tmp_path, limit=written.features.nbytes - 1).add(KEY, written) is written
+    written, told = block("a", "b"), list[str]()
+    assert store(tmp_path, told, limit=written.features.nbytes - 1).add(KEY, written) is written
+    assert "more than machine.features_gb = " in told[0]
     assert places(tmp_path) == []
 
 

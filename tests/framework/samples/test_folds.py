@@ -107,3 +107,12 @@ def test_a_class_of_a_single_group_is_in_every_part(inspected: Build) -> None:
     )
     for rows in nested_parts(manifest, (0.1, 0.5), seed=0):
         assert 40 in rows
+
+
+def test_classes_that_only_come_together_are_refused_with_a_way_out(inspected: Build) -> None:
+    # Each class has three groups, but where a and b are in every fold, c is in two at most.
+    labels = ["a", "b", "a", "b", "a", "c", "b", "c", "c"]
+    groups = [f"g{number // 2}" for number in range(len(labels))]
+    manifest = inspected(labels, group=groups, split=["train"] * len(labels))
+    with pytest.raises(ManifestError, match=r"take fewer folds or another split\.seed"):
+        deal_folds(manifest, 3, seed=0)
