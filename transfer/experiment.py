@@ -80,10 +80,11 @@ def run(
     """
     compute, interruption = choose_compute(plan.settled.recipe.machine), Interruption()
     rows = Rows(plan, compute, progress)
+    lesson = rows.lesson()
     network, weights = assemble(plan, rows, place, progress)
-    network.to(compute.device)
     logbook = Logbook(plan, tracker, log_pictures=log_pictures)
     progress.say(f"computing  {compute.describe()}")
+    network.to(compute.device)
     with closing(tracker, plan.name), interruption.heeded():
         tags = {"transfer.weights": weights, "transfer.compute": compute.describe()}
         record = logbook.open(tags, place.continued.record if place.continued else None)
@@ -93,9 +94,9 @@ def run(
             plan.manifest,
         )
         logbook.views(rows.pictures, rows.views, plan.manifest.numbers("train"))
-        hear, saved = _hear(logbook, plan, progress), kept.checkpoints
-        host = Host(compute, progress, hear, saved, interruption, kept.decide)
-        learned = learn(network, rows.lesson(), plan.settled.recipe, host)
+        hear = _hear(logbook, plan, progress)
+        host = Host(compute, progress, hear, kept.checkpoints, interruption, kept.decide)
+        learned = learn(network, lesson, plan.settled.recipe, host)
         logbook.curves(learned.epoch)
 
         said = rows.judge(network, learned)
@@ -108,7 +109,6 @@ def run(
         if "test" in said:
             logbook.mistakes(rows.pictures, plan.manifest.numbers("test"), said["test"])
         if said:
-            logbook.thresholds(said["val"])
             logbook.predictions(said)
             card = _card(plan, network, said["val"].thresholds)
             tracker.keep_model(partial(write_model, network=network, card=card))

@@ -136,7 +136,11 @@ class Logbook:
         self._keep_table("decisions/thresholds.csv", columns)
 
     def predictions(self, of_split: Mapping[str, Predictions]) -> None:
-        """Keep every probability, row by row: key, split, label, and `p_CLASS` for each class."""
+        """Keep every probability, row by row: key, split, label, and `p_CLASS` for each class.
+
+        The thresholds, where there are any, are the same in all splits and kept beside them.
+        """
+        self.thresholds(next(iter(of_split.values())))
         tables = [_prediction_table(split, said) for split, said in of_split.items()]
         self._keep_table("predictions.parquet", pd.concat(tables, ignore_index=True))
 

@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
+from transfer.assembly import Place
 from transfer.errors import OutputError, RecipeError, TrainingError
 from transfer.experiment import RunResult, run
 from transfer.images.framing import frame
@@ -98,7 +100,9 @@ def no_run(name: str) -> Path:
 
 
 def carry_out(plan: Plan, recorder: Any, told: Told | None = None, **options: Any) -> RunResult:
-    return run(plan, recorder, told or Told(), no_run, **{"log_pictures": True, **options})
+    with TemporaryDirectory() as folder:
+        place = Place(no_run, Path(folder).joinpath)
+        return run(plan, recorder, told or Told(), place, **{"log_pictures": True, **options})
 
 
 def kept_predictions(recorder: Any) -> pd.DataFrame:
@@ -119,7 +123,7 @@ def test_a_run_is_scored_on_val_and_once_on_test(
         assert set(rows["key"]) == set(plan.manifest.rows["key"][plan.manifest.numbers(split)])
         guesses = np.where(rows["p_cat"] >= rows["p_dog"], "cat", "dog")
         assert scores["accuracy"] == np.mean(guesses == rows["label"])
-        assert recorder.numbers[f"{split}/accuracy", 0] == scores["accuracy"]
+        assert recorder.numbers[f"{split}/accuracy", result.epoch] == scores["accuracy"]
     assert set(recorder.model) == {"model.json", "network.safetensors"}
     assert recorder.tags["transfer.kept_epoch"] == str(result.epoch)
 
@@ -180,7 +184,7 @@ def test_ctrl_c_keeps_the_best_weights_and_leaves_the_test_rows_alone(
 ) -> None:
     result = carry_out(planned(epochs=50), recorder, Told(interrupted_at="epoch 2/50"))
     assert (result.status, recorder.status) == ("KILLED", "KILLED")
-    assert result.ended == "interrupted: in epoch 2 of 50"
+    assert result.ended == "interrupted: in epoch 3 of 50"
     assert result.val
     assert result.test == {}
     assert set(kept_predictions(recorder)["split"]) == {"val"}
@@ -268,7 +272,7 @@ def test_pictures_of_four_bands_start_from_weights_of_three(
     planned: Callable[..., Plan], recorder: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     state = build_network("test_resnet", 2).backbone.state_dict()
-    monkeypatch.setattr("transfer.experiment.load_weights", lambda *_: Weights("a file", state))
+    monkeypatch.setattr("transfer.assembly.load_weights", lambda *_: Weights("a file", state))
     plan = planned(strategy="probe", bands=["red", "green", "blue", "nir"])
     plan = replace(plan, task=replace(TASK, read_image=four_bands))
     assert carry_out(plan, recorder).status == "FINISHED"
@@ -309,7 +313,7 @@ def test_tensors_that_do_not_fit_are_listed(
     state = build_network("test_resnet", 2).backbone.state_dict()
     name = next(iter(state))
     del state[name]
-    monkeypatch.setattr("transfer.experiment.load_weights", lambda *_: Weights("a file", state))
+    monkeypatch.setattr("transfer.assembly.load_weights", lambda *_: Weights("a file", state))
     told = Told()
     carry_out(planned(strategy="probe"), recorder, told)
     assert f"1 tensor(s) stay random: {name}: not in the file" in told.lines

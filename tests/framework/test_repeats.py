@@ -4,6 +4,7 @@ import io
 import random
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import balanced_accuracy_score
 
+from transfer.assembly import Place
 from transfer.errors import TrainingError
 from transfer.experiment import RunResult, run
 from transfer.images.pictures import Pixels
@@ -81,7 +83,9 @@ class Runs:
     def __call__(self, plan: Plan) -> RunResult:
         self.plans.append(plan)
         self.recorders.append(self._kind())
-        return run(plan, self.recorders[-1], Silent(), no_run, log_pictures=False)
+        with TemporaryDirectory() as folder:
+            place = Place(no_run, Path(folder).joinpath)
+            return run(plan, self.recorders[-1], Silent(), place, log_pictures=False)
 
 
 @pytest.fixture
@@ -155,7 +159,7 @@ def test_a_second_cross_validation_by_probe_reads_no_picture(
 ) -> None:
     first = cross_validate(planned(), 3, recorder, Silent(), runs)
     monkeypatch.setattr(
-        "transfer.pixels.cache.Pictures.__getitem__", lambda *_: pytest.fail("a picture was read")
+        "transfer.pixels.batches._Reader.__getitem__", lambda *_: pytest.fail("a batch was read")
     )
     again = cross_validate(planned(probe={"iterations": 100}), 3, recorder, Silent(), runs)
     assert again.scores["accuracy"] == pytest.approx(first.scores["accuracy"], abs=0.1)

@@ -128,7 +128,8 @@ class Trainer:
         self._epochs = recipe.passes(training.rows)
         self._steps = math.ceil(training.batches_per_epoch / settings.accumulate)
         self._schedule = Schedule(settings, recipe.peak_lr, self._epochs * self._steps)
-        # One optimizer over all weights: what is frozen has no gradient, and is passed over.
+        # One optimizer over all weights that will ever learn: it passes over what has no gradient.
+        network.requires_grad_(requires_grad=True)
         self._optimizer = build_optimizer(network, recipe.peak_lr, settings)
         self._average = WeightAverage(network, settings.ema) if settings.ema else None
         self._position, self._logs = _Position(), list[EpochLog]()

@@ -18,8 +18,8 @@ from transfer.start import Request
 Command = Callable[..., Any]
 
 RESULT = {
-    "run_id": "0123456789abcdef", "name": "my run", "status": "FINISHED", "ended": "completed",
-    "digest": "0", "epoch": 3, "test": {"accuracy": 0.75},
+    "run_id": "0123456789abcdef", "name": "my run", "task": "demo", "status": "FINISHED",
+    "ended": "completed", "digest": "0", "epoch": 3, "test": {"accuracy": 0.75},
     "val": {"balanced_accuracy": 0.8, "balanced_accuracy_low": 0.7, "balanced_accuracy_high": 0.9},
 }  # fmt: skip
 
@@ -101,18 +101,27 @@ def test_a_finished_run_says_its_scores_where_it_is_and_what_to_type_next(
         assert line in typed.out
 
 
-@pytest.mark.parametrize(("status", "code"), [("KILLED", 130), ("FAILED", 2)])
+@pytest.mark.parametrize(
+    ("status", "ended", "code", "on"),
+    [
+        ("KILLED", "interrupted: in epoch 2", 130, "transfer resume 'my run'"),
+        ("KILLED", "terminated: in epoch 2", 143, "transfer resume 'my run'"),
+        ("FAILED", "diverged: there", 2, "transfer fit demo --data YOUR/FOLDER --weights 'my run'"),
+    ],
+)
 def test_a_run_that_was_broken_off_says_how_to_go_on(
     command_line: Command,
     carried_out: Callable[..., list[Request]],
     status: str,
+    ended: str,
     code: int,
+    on: str,
 ) -> None:
-    carried_out(status=status, ended="why and where", test={}, epoch=0)
+    carried_out(status=status, ended=ended, test={}, epoch=0)
     typed = command_line("fit", "demo", "--data", "a folder")
     assert typed.code == code
-    assert f"{status.lower():<10} why and where\n" in typed.err
-    assert "transfer fit demo --data 'a folder' --weights 'my run'\n" in typed.err
+    assert f"{status.lower():<10} {ended}\n" in typed.err
+    assert f"           {on}" in typed.err
     assert "weights of the probe" in typed.out
     assert "next" not in typed.out
 

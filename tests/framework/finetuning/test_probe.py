@@ -12,10 +12,11 @@ from transfer.finetuning.probe import (
     Labelled,
     LinearHead,
     cross_entropy,
+    fit_head,
     fit_linear_head,
     l2_path,
 )
-from transfer.network.heads import Linear
+from transfer.network.heads import Cosine, Linear, ResidualMLP
 from transfer.recipe import ProbeSettings
 
 CLASSES, WIDTH = 3, 6
@@ -127,13 +128,32 @@ def test_classes_that_a_line_divides_do_not_run_away() -> None:
     assert bool(head.weight.isfinite().all())
 
 
-def test_a_head_is_placed_into_a_network() -> None:
-    head = LinearHead(torch.rand(CLASSES, WIDTH), torch.rand(CLASSES), 0.1, 0.0, 0.0)
-    linear = Linear(WIDTH, CLASSES)
-    head.place(linear)
-    features = torch.rand(4, WIDTH)
-    assert torch.allclose(linear(features), features @ head.weight.T + head.bias)
-    assert linear.weight.requires_grad
+def losses(logits: Tensor, targets: Tensor) -> Tensor:
+    return torch.nn.functional.cross_entropy(logits, targets, reduction="none")
+
+
+@pytest.mark.parametrize(
+    "head", [Linear(WIDTH, CLASSES), ResidualMLP(Linear(WIDTH, CLASSES), hidden=4, dropout=0.5)]
+)
+def test_an_affine_head_gets_the_minimum_of_the_loss(head: Linear | ResidualMLP) -> None:
+    train, val = part(150, seed=0), part(60, seed=1)
+    settings = ProbeSettings(l2=(1e-2,))
+    loss = fit_head(head.eval(), labelled(train), labelled(val), losses, settings)
+    fitted = fit_linear_head(labelled(train), labelled(val), cross_entropy(CLASSES), settings)
+    assert loss == pytest.approx(fitted.train_loss, rel=1e-6)
+    said = labelled(val).features @ fitted.weight.T + fitted.bias
+    assert torch.allclose(head(labelled(val).features), said, atol=1e-4)
+
+
+def test_a_head_of_directions_gets_the_mean_direction_of_each_class() -> None:
+    train, val = labelled(part(150, seed=0)), labelled(part(60, seed=1))
+    head = Cosine(WIDTH, CLASSES, scale=16.0)
+    loss = fit_head(head, train, val, losses, ProbeSettings())
+    features = train.features / train.features.norm(dim=1, keepdim=True)
+    for number, centre in enumerate(head.weight):
+        mean = features[train.targets == number].mean(dim=0)
+        assert torch.allclose(centre, mean / mean.norm(), atol=1e-6)
+    assert loss == pytest.approx(float(losses(head(train.features), train.targets).mean()))
 
 
 def test_the_path_goes_from_the_strongest_penalty_to_the_weakest_and_each_is_the_minimum() -> None:

@@ -99,7 +99,12 @@ def test_frozen_statistics_hold_only_batch_norm_back(network: Network) -> None:
 def test_small_batches_freeze_statistics_unless_told_otherwise(
     wish: str, rows: int, expected: BatchStatistics
 ) -> None:
-    assert statistics_for(wish, rows) is expected
+    assert statistics_for(wish, rows, from_scratch=False) is expected
+
+
+def test_from_scratch_there_are_no_statistics_to_keep() -> None:
+    assert statistics_for("auto", 2, from_scratch=True) is BatchStatistics.UPDATED
+    assert statistics_for("frozen", 2, from_scratch=True) is BatchStatistics.FROZEN
 
 
 @pytest.mark.parametrize("first", range(6))
