@@ -1,6 +1,6 @@
 """Kill runs at random moments, continue them, and compare with runs that nobody touched.
 
-    python benchmarks/resume.py                       # 20 kills over every strategy, some minutes
+    python benchmarks/resume.py                      # 20 kills over every strategy, ten minutes
     python benchmarks/resume.py --kills 4 --strategies lp-ft
 
 Each strategy is run once in peace. The same command is then started again and killed (SIGKILL)
@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,16 +68,22 @@ def in_peace(strategy: str, data: Path, out: Path) -> tuple[Outcome, float]:
     return outcome(out), time.perf_counter() - began
 
 
-def killed(strategy: str, data: Path, out: Path, moments: list[float]) -> tuple[Outcome, list[str]]:
-    """Return what a run leaves that is killed `moments` (s) after each start, and what was hit."""
+def killed(
+    strategy: str, data: Path, out: Path, moments: Iterator[float]
+) -> tuple[Outcome, list[str]]:
+    """Return what a run leaves that is killed now and then, and what it said last each time.
+
+    Args:
+        strategy: of the run.
+        data: its chips.
+        out: a fresh store.
+        moments: seconds after each start; when they are spent, the run goes on to its end.
+    """
     hits = []
-    for moment in [*moments, None]:
-        words = _next(strategy, data, out)
-        if words is None:
-            break
+    while (words := _next(strategy, data, out)) is not None:
         process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         try:
-            said, _ = process.communicate(timeout=moment)
+            said, _ = process.communicate(timeout=next(moments, None))
         except subprocess.TimeoutExpired:
             process.kill()
             said, _ = process.communicate()
@@ -144,9 +151,12 @@ def main() -> None:
         for number, strategy in enumerate(asked.strategies):
             share = len(range(number, asked.kills, len(asked.strategies)))
             reference, seconds = in_peace(strategy, data, place / f"{strategy}-peace")
-            moments = [draw.uniform(0.2, 1.0) * seconds for _ in range(share)]
-            kept, hits = killed(strategy, data, place / f"{strategy}-killed", moments)
-            found = differences(kept, reference)
+            hits, found = list[str](), list[str]()
+            while len(hits) < share:  # some moments come when all is done
+                out = place / f"{strategy}-{len(list(place.iterdir()))}"
+                moments = (draw.uniform(0.3, 1.0) * seconds for _ in range(share - len(hits)))
+                kept, met = killed(strategy, data, out, moments)
+                hits, found = hits + met, found + differences(kept, reference)
             wrong += bool(found)
             cells = [strategy, f"{seconds:.0f}", str(len(hits)), "; ".join(hits)]
             print(f"| {' | '.join(cells)} | {'; '.join(found) or 'none'} |", flush=True)

@@ -38,9 +38,10 @@ from transfer.network.objective import make_loss
 from transfer.pixels.batches import Batches
 from transfer.pixels.cache import Pictures, memory_for_pixels
 from transfer.pixels.views import TrainingViews
-from transfer.recipe import Recipe, TrainingSettings
+from transfer.recipe import Recipe
 from transfer.samples.manifest import Row
 from transfer.samples.target import TargetKind
+from transfer.settings import TrainingSettings
 
 CLASSES = 10
 LOSS = make_loss(TargetKind.SINGLE_LABEL, TrainingSettings(), [1] * CLASSES)

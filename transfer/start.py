@@ -9,8 +9,7 @@ from typing import Any
 import pandas as pd
 
 from transfer.assembly import Place
-from transfer.continuation import Continuation, check_data, check_settings
-from transfer.errors import CheckpointError, RecipeError
+from transfer.errors import RecipeError
 from transfer.experiment import RunResult, run
 from transfer.logbook import SPLIT_TABLE
 from transfer.network.pretrained import FindModel
@@ -30,7 +29,6 @@ from transfer.tracking.mlflow_tracker import MlflowTracker
 from transfer.tracking.names import unique_name
 from transfer.tracking.runs import fetch, find_run, model_folder
 from transfer.tracking.store import DEFAULT_OUT, Store, open_store, prepare_folder
-from transfer.tracking.stored_runs import StoredRun
 
 _FEWEST_FOLDS = 2
 
@@ -214,54 +212,8 @@ def _run_one(request: Request, store: Store, progress: Progress) -> RunOne:
         plan,
         MlflowTracker(store, progress.warn),
         progress,
-        Place(_finder(store), store.checkpoints),
+        Place(finder(store), store.checkpoints),
         log_pictures=request.log_images or not plan.task.sensitive,
-    )
-
-
-def resume(
-    run_name: str,
-    *,
-    out: Path | str = DEFAULT_OUT,
-    tracking_uri: str | None = None,
-    progress: Progress | None = None,
-) -> RunResult:
-    """Continue a run that was killed or interrupted, as if nothing had happened.
-
-    It stays the same run of the store, and ends with the weights that it would have had.
-
-    Args:
-        run_name: name or id of the run, or "last".
-        out: folder of the run store.
-        tracking_uri: of an MLflow server, as when the run began.
-        progress: told what happens; unset is silent.
-
-    Raises:
-        CheckpointError: it is over, or its data, its settings or its checkpoint are not what they
-            were; the message says what differs.
-        TransferError: as `fit` does.
-    """
-    progress = progress or Silent()
-    store = open_store(Path(out), tracking_uri)
-    continued = _continuation(store, find_run(store, run_name))
-    card, splits = continued.card(), continued.splits()
-    task = load_task(card.task)
-    check_settings(card, task.defaults())
-    plan = make_plan(
-        task,
-        Path(card.data),
-        card.layers(),
-        previous=splits,
-        find_model=_finder(store),
-        progress=progress,
-    )
-    check_data(card, plan.manifest, splits)
-    return run(
-        replace(plan, name=card.name),
-        MlflowTracker(store, progress.warn),
-        progress,
-        Place(_finder(store), store.checkpoints, continued),
-        log_pictures=card.log_pictures,
     )
 
 
@@ -277,25 +229,15 @@ def plan_for(request: Request, store: Store, progress: Progress) -> Plan:
         request.data,
         request.layers(),
         previous=previous,
-        find_model=_finder(store),
+        find_model=finder(store),
         progress=progress,
     )
     return replace(plan, name=unique_name(store, request.task, request.name or plan.name))
 
 
-def _finder(store: Store) -> FindModel:
+def finder(store: Store) -> FindModel:
+    """Return what finds the model of a run of `store`."""
     return lambda run: model_folder(store, find_run(store, run))
-
-
-def _continuation(store: Store, found: StoredRun) -> Continuation:
-    folder = store.checkpoints(found.record_id)
-    if not folder.is_dir():
-        raise CheckpointError(
-            f"run {found.name!r} is {found.status} and has no checkpoint in "
-            f"{str(folder.parent)!r}, so there is nothing to continue; to start from its weights: "
-            f"transfer fit ... --weights {found.name}"
-        )
-    return Continuation(folder)
 
 
 def _splits_of(store: Store, run: str) -> dict[str, str]:

@@ -28,10 +28,10 @@ from transfer.overlay import Layer
 from transfer.plan import Plan, make_plan
 from transfer.plugin.task import Task
 from transfer.progress import Silent
-from transfer.recipe import TaskSettings
 from transfer.samples.layouts.detect import read_layout
 from transfer.samples.manifest import Row
 from transfer.samples.target import TargetKind
+from transfer.settings import TaskSettings
 from transfer.shipping.predictor import Predictor
 
 pytestmark = pytest.mark.usefixtures("own_caches")

@@ -15,9 +15,10 @@ from transfer.overlay import Layer
 from transfer.plan import Plan, make_plan, read_rows
 from transfer.plugin.task import Task
 from transfer.progress import Silent
-from transfer.recipe import Recipe, TaskSettings
+from transfer.recipe import Recipe
 from transfer.samples.layouts.detect import read_layout
 from transfer.samples.manifest import Row
+from transfer.settings import TaskSettings
 
 pytestmark = pytest.mark.usefixtures("own_caches")
 

@@ -7,7 +7,8 @@ from pydantic import Field, ValidationError
 from transfer.errors import RecipeError
 from transfer.overlay import parse_assignments, settle
 from transfer.plugin.discovery import installed_tasks, load_task
-from transfer.recipe import Recipe, Settings, Strategy, TaskSettings, TrainingSettings
+from transfer.recipe import Recipe, Strategy
+from transfer.settings import Settings, TaskSettings, TrainingSettings
 
 
 class Chips(TaskSettings):

@@ -135,7 +135,7 @@ def resume(
 ) -> None:
     """Continue a run that was killed or interrupted; it ends as if nothing had happened."""
     with OUT.status("loading torch"):
-        from transfer.start import resume  # noqa: PLC0415  # seconds of imports, said aloud
+        from transfer.resumption import resume  # noqa: PLC0415  # seconds of imports, said aloud
     with resumable(out, tracking_uri):
         result = resume(run, out=out, tracking_uri=tracking_uri, progress=Terminal())
     tell(result, out, tracking_uri)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from transfer.errors import RecipeError
-from transfer.recipe import MachineSettings
+from transfer.settings import MachineSettings
 
 # Without these, a processor emulates bf16 and training runs at half the speed of fp32.
 _BF16_INSTRUCTIONS = ("avx512_bf16", "amx_bf16")

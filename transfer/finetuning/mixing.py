@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from transfer.recipe import TrainingSettings
+from transfer.settings import TrainingSettings
 
 _STREAM = 2  # keeps these draws apart from those of views and orders, which have seed and epoch too
 

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from transfer.network.heads import Cosine, Head, ResidualMLP
-from transfer.recipe import ProbeSettings
+from transfer.settings import ProbeSettings
 
 _CHUNK = 4096  # rows; more at once would only take memory
 

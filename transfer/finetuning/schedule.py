@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 from transfer.errors import RecipeError
 from transfer.network.backbone import Network
 from transfer.network.stages import stages
-from transfer.recipe import TrainingSettings
+from transfer.settings import TrainingSettings
 
 _CUT = 0.1
 # A run that was killed continues bit for bit, whatever the optimizer: those that cannot stay out.

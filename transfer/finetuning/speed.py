@@ -11,8 +11,8 @@ from transfer.finetuning.schedule import build_optimizer
 from transfer.network.backbone import build_network
 from transfer.network.freezing import BatchStatistics, train_from
 from transfer.network.objective import make_loss
-from transfer.recipe import MachineSettings, TrainingSettings
 from transfer.samples.target import TargetKind
+from transfer.settings import MachineSettings, TrainingSettings
 
 PRECISIONS = ("fp32", "bf16")
 _CLASSES, _SECONDS = 10, 1.0

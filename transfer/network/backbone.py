@@ -14,8 +14,9 @@ from transfer.errors import RecipeError
 from transfer.network import alexnet, plain  # noqa: F401  # registers them with timm
 from transfer.network.heads import Head
 from transfer.network.objective import build_head
-from transfer.recipe import HeadSettings, Recipe
+from transfer.recipe import Recipe
 from transfer.samples.target import TargetKind
+from transfer.settings import HeadSettings
 
 
 class Normalization(NamedTuple):

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from transfer.recipe import HeadSettings
+from transfer.settings import HeadSettings
 
 
 class Linear(nn.Linear):

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from transfer.recipe import HeadSettings
+from transfer.settings import HeadSettings
 
 # At exactly 1 the angle's derivative is infinite: a class of one row starts there.
 _LARGEST_COSINE = 1 - 1e-6

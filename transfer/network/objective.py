@@ -15,8 +15,8 @@ from transfer.errors import RecipeError
 from transfer.network import heads
 from transfer.network.heads import Head
 from transfer.network.margin import ArcFace
-from transfer.recipe import HeadSettings, TrainingSettings
 from transfer.samples.target import TargetKind
+from transfer.settings import HeadSettings, TrainingSettings
 
 FOCAL_GAMMA = 2  # what Lin et al. found best
 BuildHead = Callable[[int, int, HeadSettings, float], Head]

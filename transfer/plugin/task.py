@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transfer.images.pictures import Pixels, read_picture
-from transfer.recipe import Recipe, TaskSettings
+from transfer.recipe import Recipe
 from transfer.samples.manifest import Manifest, Row
 from transfer.samples.predictions import Predictions
+from transfer.settings import TaskSettings
 
 
 class Augmentation(Protocol):

@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transfer.errors import ManifestError
-from transfer.recipe import SplitSettings
 from transfer.samples.dealing import Group, deal
 from transfer.samples.manifest import Manifest
 from transfer.samples.split import assign_splits, groups_of
 from transfer.samples.target import CODES
+from transfer.settings import SplitSettings
 
 _SHOWN = 5
 

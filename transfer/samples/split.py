@@ -8,10 +8,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from transfer.errors import ManifestError
-from transfer.recipe import SplitSettings
 from transfer.samples.dealing import Group, deal
 from transfer.samples.manifest import DERIVED, SPLITS, Manifest
 from transfer.samples.target import CODES, occurrences
+from transfer.settings import SplitSettings
 
 _TRAIN = SPLITS.index("train")
 _OPEN = len(SPLITS)  # in the place of a split's number: still to be dealt

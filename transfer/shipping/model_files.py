@@ -11,9 +11,9 @@ from torch import Tensor
 
 from transfer.errors import OutputError, StoreError
 from transfer.network.backbone import Network
-from transfer.recipe import HeadSettings
 from transfer.samples.predictions import Thresholds
 from transfer.samples.target import TargetKind
+from transfer.settings import HeadSettings
 
 FORMAT = 2
 _FIRST_FORMAT = 1  # its heads were all linear, and said nothing of it

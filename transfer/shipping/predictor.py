@@ -21,11 +21,12 @@ from transfer.pixels.cache import stack
 from transfer.plugin.discovery import load_task
 from transfer.plugin.task import read_row
 from transfer.progress import Progress, Silent
-from transfer.recipe import HeadSettings, Recipe
+from transfer.recipe import Recipe
 from transfer.samples.manifest import Row
 from transfer.samples.target import TargetKind, decode_targets
 from transfer.scoring.metrics import SCORECARDS
 from transfer.scoring.predict import predict_rows
+from transfer.settings import HeadSettings
 from transfer.shipping.model_files import ModelCard, read_card, read_weights
 from transfer.tracking.runs import find_run, model_folder
 from transfer.tracking.store import DEFAULT_OUT, open_store

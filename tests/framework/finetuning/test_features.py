@@ -15,8 +15,8 @@ from transfer.finetuning.features import FeatureCache, backbone_digest
 from transfer.finetuning.probe import Labelled, cross_entropy, fit_linear_head
 from transfer.network.backbone import Network, Normalization
 from transfer.pixels.batches import Batch, Batches
-from transfer.recipe import ProbeSettings
 from transfer.samples.manifest import Row
+from transfer.settings import ProbeSettings
 
 ALL = np.arange(48)
 

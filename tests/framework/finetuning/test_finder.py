@@ -16,7 +16,7 @@ from transfer.finetuning.schedule import build_optimizer
 from transfer.network.backbone import Network
 from transfer.network.freezing import BatchStatistics, train_from
 from transfer.pixels.batches import Batch, Batches
-from transfer.recipe import TrainingSettings
+from transfer.settings import TrainingSettings
 
 ROWS = np.arange(48)
 

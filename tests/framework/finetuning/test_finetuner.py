@@ -19,8 +19,9 @@ from transfer.network.backbone import Network
 from transfer.network.freezing import BatchStatistics, train_from
 from transfer.pixels.batches import Batch, Batches
 from transfer.progress import Silent
-from transfer.recipe import Recipe, TrainingSettings
+from transfer.recipe import Recipe
 from transfer.samples.predictions import Said
+from transfer.settings import TrainingSettings
 
 ROWS = np.arange(24)  # three steps
 RECIPE = Recipe(epochs=3, lr=0.01, training=TrainingSettings(warmup=0.0, label_smoothing=0.0))

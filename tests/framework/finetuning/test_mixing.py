@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from transfer.finetuning.mixing import mix
-from transfer.recipe import TrainingSettings
+from transfer.settings import TrainingSettings
 
 MIXUP, CUTMIX = TrainingSettings(mixup=0.8), TrainingSettings(cutmix=1.0)
 BOTH = TrainingSettings(mixup=0.8, cutmix=1.0)

@@ -17,7 +17,7 @@ from transfer.finetuning.probe import (
     l2_path,
 )
 from transfer.network.heads import Cosine, Linear, ResidualMLP
-from transfer.recipe import ProbeSettings
+from transfer.settings import ProbeSettings
 
 CLASSES, WIDTH = 3, 6
 

@@ -17,7 +17,7 @@ from transfer.finetuning.schedule import (
     set_learning_rate,
 )
 from transfer.network.backbone import Network, build_network
-from transfer.recipe import TrainingSettings
+from transfer.settings import TrainingSettings
 
 SETTINGS = TrainingSettings(layer_decay=0.7, head_lr=2.0, weight_decay=0.05)
 

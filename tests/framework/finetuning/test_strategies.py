@@ -22,15 +22,16 @@ from transfer.finetuning.interruption import Interruption
 from transfer.finetuning.lesson import Host, Learned, Lesson
 from transfer.finetuning.strategies import WAYS, learn
 from transfer.network.backbone import Network
-from transfer.network.objective import OBJECTIVES, make_loss
+from transfer.network.objective import OBJECTIVES, Loss, make_loss
 from transfer.pixels.batches import Batch, Batches
 from transfer.pixels.views import epoch_order
 from transfer.progress import Silent
-from transfer.recipe import ProbeSettings, Recipe, Strategy
+from transfer.recipe import Recipe, Strategy
 from transfer.samples.manifest import Row
 from transfer.samples.predictions import Said
 from transfer.samples.target import TargetKind
 from transfer.scoring.predict import predict_rows
+from transfer.settings import ProbeSettings
 
 TRAIN, VAL = np.arange(36), np.arange(36, 48)
 L2 = 0.03

@@ -16,8 +16,9 @@ from transfer.network.backbone import (
 )
 from transfer.network.freezing import BatchStatistics, train_from
 from transfer.network.stages import stages
-from transfer.recipe import HeadSettings, Recipe, TrainingSettings
+from transfer.recipe import Recipe
 from transfer.samples.target import TargetKind
+from transfer.settings import HeadSettings, TrainingSettings
 
 FAMILIES = (
     *("resnet10t", "resnet18d", "resnet50", "wide_resnet50_2", "resnext50_32x4d", "seresnet50"),

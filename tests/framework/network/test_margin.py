@@ -7,8 +7,8 @@ from torch import Tensor
 
 from transfer.network.heads import Cosine
 from transfer.network.objective import make_loss
-from transfer.recipe import HeadSettings, TrainingSettings
 from transfer.samples.target import TargetKind
+from transfer.settings import HeadSettings, TrainingSettings
 
 D, K = 8, 5
 PLAIN = TrainingSettings(label_smoothing=0.0)

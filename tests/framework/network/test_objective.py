@@ -7,8 +7,8 @@ from torchvision.ops import sigmoid_focal_loss
 from transfer.errors import RecipeError
 from transfer.network.heads import Cosine, Linear, ProportionalOdds, ResidualMLP
 from transfer.network.objective import OBJECTIVES, Loss, build_head, class_counts, make_loss
-from transfer.recipe import HeadSettings, TrainingSettings
 from transfer.samples.target import TargetKind
+from transfer.settings import HeadSettings, TrainingSettings
 
 SINGLE, MULTI, ORDINAL, IDENTITY = (
     TargetKind.SINGLE_LABEL,

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from transfer.errors import ManifestError
-from transfer.recipe import SplitSettings
 from transfer.samples.folds import deal_folds, held_out, nested_parts
 from transfer.samples.manifest import Manifest
 from transfer.samples.split import assign_splits
+from transfer.settings import SplitSettings
 
 Build = Callable[..., Manifest]
 

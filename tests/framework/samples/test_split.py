@@ -6,10 +6,10 @@ import pandas as pd
 import pytest
 
 from transfer.errors import ManifestError
-from transfer.recipe import SplitSettings
 from transfer.samples.manifest import SPLITS, Manifest
 from transfer.samples.split import assign_splits, divided_contents, split_counts
 from transfer.samples.target import TargetKind
+from transfer.settings import SplitSettings
 
 Build = Callable[..., Manifest]
 USUAL = SplitSettings()

@@ -17,11 +17,11 @@ from transfer.network.objective import OBJECTIVES
 from transfer.plugin.discovery import load_task
 from transfer.plugin.task import Task
 from transfer.progress import Silent
-from transfer.recipe import HeadSettings
 from transfer.samples.manifest import Row
 from transfer.samples.predictions import Thresholds
 from transfer.samples.target import TargetKind
 from transfer.scoring.metrics import SCORECARDS
+from transfer.settings import HeadSettings
 from transfer.shipping.evaluation import evaluate
 from transfer.shipping.model_files import ModelCard, write_model
 from transfer.shipping.predictor import Predictor
