@@ -91,6 +91,9 @@ def fit(  # noqa: PLR0913  # the everyday options
     log_images: Annotated[
         bool, typer.Option("--log-images", help="Let pictures of a sensitive task into the store.")
     ] = False,
+    deterministic: Annotated[
+        bool, typer.Option("--deterministic", help="Give the same bits again, on a card as well.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would happen; train and write nothing.")
     ] = False,
@@ -111,7 +114,7 @@ def fit(  # noqa: PLR0913  # the everyday options
         data,
         everyday,
         recipe=recipe,
-        settings=_assignments([*(settings or []), *_views(views)]),
+        settings=_assignments([*(settings or []), *_short_forms(views, deterministic)]),
         name=name,
         split=split,
         out=out,
@@ -193,8 +196,10 @@ def _assignments(settings: list[str] | None) -> Mapping[str, Any]:
     return parse_assignments(settings or []).changes
 
 
-def _views(views: int | None) -> list[str]:
-    return [] if views is None else [f"probe.views={views}"]
+def _short_forms(views: int | None, deterministic: bool) -> list[str]:  # noqa: FBT001  # an option
+    """Return what options of their own say as `--set` would."""
+    said = [] if views is None else [f"probe.views={views}"]
+    return [*said, "machine.deterministic=true"] if deterministic else said
 
 
 def _shares(fractions: str | None) -> tuple[float, ...]:
