@@ -82,6 +82,10 @@ class Recipe(Settings):
     """How a picture becomes square: its centre, with a border, or out of shape."""
     batch_size: int = Field(default=32, ge=1)
     """Rows of a step."""
+    test_views: int = Field(default=0, ge=0)
+    """Training views of each picture whose probabilities are averaged with those of the plain one,
+    on val, calibration, test and in predict; 0 is the plain picture alone: each view costs as much
+    as the plain picture again, for as long as the network is asked. What selects sees none."""
     lr: Rate | None = None
     """Peak learning rate; unset takes the strategy's own: 1e-3, from scratch 2e-3; ten times that
     for sgd, a tenth for lion. auto finds it by a short trial on a copy."""

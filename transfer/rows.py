@@ -21,7 +21,7 @@ from transfer.progress import Progress, Step
 from transfer.samples.predictions import Predictions, Said
 from transfer.samples.seen_files import cache_folder
 from transfer.scoring.metrics import SCORECARDS, point_scores, scorer_for, with_thresholds
-from transfer.scoring.predict import predict_rows
+from transfer.scoring.predict import mean_over_views, predict_rows
 
 
 class Rows:
@@ -86,18 +86,19 @@ class Rows:
     def judge(self, network: Network, learned: Learned) -> dict[str, Predictions]:
         """Return what `network` says, by split; what is half trained does not see the test rows.
 
+        It is the mean over the plain pictures, which selected, and the recipe's test-time views.
         A process that was told to end has no time for any of it. Features of a frozen backbone are
         taken from where they are kept: other splits and other heads have use for them as well.
         """
         if learned.ended.ending is Ending.TERMINATED:
             return {}
-        said = {"val": self._predictions("val", learned.val.said)}
+        said = {"val": self._over_views(network, "val", learned.val.said)}
         predict = self._predict_frozen if learned.epoch == 0 else self._predict
         if learned.ended.ending in {Ending.COMPLETED, Ending.STALE}:
             for split in ("calibration", "test"):
                 if len(numbers := self._plan.manifest.numbers(split)):
                     found = predict(network, numbers, f"scoring {split}")
-                    said[split] = self._predictions(split, found)
+                    said[split] = self._over_views(network, split, found)
         return with_thresholds(said)
 
     def bands(self) -> int:
@@ -115,6 +116,15 @@ class Rows:
         step.advance()
         return self.pictures[number]
 
+    def _over_views(self, network: Network, split: str, plain: Said) -> Predictions:
+        """Return what is said of the rows of `split`, given what was said of them plain."""
+        numbers = self._plan.manifest.numbers(split)
+        views = (
+            self._predict(network, numbers, f"scoring {split}, view {view}", view)
+            for view in range(1, self._plan.settled.recipe.test_views + 1)
+        )
+        return self._predictions(split, mean_over_views(plain, views))
+
     def _predictions(self, split: str, said: Said) -> Predictions:
         """Return what was said of the rows of `split` beside what is true of them."""
         manifest, numbers = self._plan.manifest, self._plan.manifest.numbers(split)
@@ -129,12 +139,17 @@ class Rows:
         )
 
     def _predict(
-        self, network: Network, numbers: NDArray[np.int64], what: str = "scoring val"
+        self,
+        network: Network,
+        numbers: NDArray[np.int64],
+        what: str = "scoring val",
+        view: int | None = None,
     ) -> Said:
+        read = self._batches
         with self._progress.step(what, len(numbers), "images") as step:
             return predict_rows(
                 network,
-                self._batches.plain(numbers),
+                read.plain(numbers) if view is None else read.fixed(numbers, view),
                 self._objective.probabilities,
                 embeddings=self._by_embeddings,
                 on_batch=step.advance,

@@ -109,6 +109,14 @@ def kept_predictions(recorder: Any) -> pd.DataFrame:
     return pd.read_parquet(io.BytesIO(recorder.files["predictions.parquet"]))
 
 
+def kept_model(recorder: Any, place: Path) -> Path:
+    folder = place / "model"
+    folder.mkdir()
+    for name, content in recorder.model.items():
+        (folder / name).write_bytes(content)
+    return folder
+
+
 def test_a_run_is_scored_on_val_and_once_on_test(
     planned: Callable[..., Plan], recorder: Any
 ) -> None:
@@ -134,17 +142,46 @@ def test_the_kept_model_says_of_a_file_what_the_run_said(
 ) -> None:
     plan = planned(framing=framing, epochs=1)
     carry_out(plan, recorder)
-    folder = tmp_path / "model"
-    folder.mkdir()
-    for name, content in recorder.model.items():
-        (folder / name).write_bytes(content)
     rows = plan.manifest.rows.set_index("key")
     table = kept_predictions(recorder)
-    said = Predictor.from_folder(folder).predict(
+    said = Predictor.from_folder(kept_model(recorder, tmp_path)).predict(
         [plan.manifest.root / rows["image"][key] for key in table["key"]]
     )
     columns = ["p_cat", "p_dog"]
     np.testing.assert_allclose(said[columns], table[columns], rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("strategy", ["scratch", "probe"])
+def test_the_kept_model_averages_over_the_views_that_the_run_averaged_over(
+    planned: Callable[..., Plan],
+    recorder: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    strategy: str,
+) -> None:
+    monkeypatch.setattr("transfer.shipping.predictor.load_task", lambda _: TASK)
+    plan = planned(test_views=2, split={"calibration": 0.2}, epochs=1, strategy=strategy)
+    carry_out(plan, recorder)
+    table, columns = kept_predictions(recorder), ["p_cat", "p_dog"]
+    assert set(table["split"]) == {"val", "calibration", "test"}
+    rows = plan.manifest.rows.set_index("key")
+    files = [plan.manifest.root / rows["image"][key] for key in table["key"]]
+    predictor = Predictor.from_folder(kept_model(recorder, tmp_path))
+    said = predictor.predict(files)[columns].to_numpy()
+    np.testing.assert_allclose(said, table[columns], rtol=0, atol=1e-5)
+    predictor.recipe = predictor.recipe.model_copy(update={"test_views": 0})
+    assert np.abs(predictor.predict(files)[columns].to_numpy() - said).max() > 1e-4
+
+
+def test_what_selects_sees_the_plain_pictures_alone(
+    planned: Callable[..., Plan], recorder: Any
+) -> None:
+    carry_out(planned(epochs=1), recorder)
+    plain = {key: value for key, value in recorder.numbers.items() if key[0].startswith("epoch/")}
+    alone = recorder.numbers["val/log_loss", 1]
+    carry_out(planned(epochs=1, test_views=2), recorder)
+    assert {key: recorder.numbers[key] for key in plain} == plain
+    assert recorder.numbers["val/log_loss", 1] != alone
 
 
 def test_a_batch_may_be_larger_than_the_set(planned: Callable[..., Plan], recorder: Any) -> None:

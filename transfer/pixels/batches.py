@@ -37,10 +37,11 @@ class Batch(NamedTuple):
 
 
 class _Order(NamedTuple):
-    """Which rows make a batch, and the epoch that draws their views; None for the plain view."""
+    """Which rows make a batch, and whether an epoch draws their views or they are fixed ones."""
 
     numbers: NDArray[np.int64]
-    epoch: int | None
+    epoch: int | None = None
+    fixed: int | None = None
 
 
 class Batches:
@@ -102,7 +103,12 @@ class Batches:
 
     def plain(self, numbers: NDArray[np.int64]) -> Iterator[Batch]:
         """Yield the rows `numbers` in their order, as scoring sees them."""
-        return self._read([_Order(part, None) for part in even_batches(numbers, self._batch_size)])
+        return self._read([_Order(part) for part in even_batches(numbers, self._batch_size)])
+
+    def fixed(self, numbers: NDArray[np.int64], view: int) -> Iterator[Batch]:
+        """Yield the rows `numbers` in their order, each as its test-time view 1, 2, ..."""
+        parts = even_batches(numbers, self._batch_size)
+        return self._read([_Order(part, fixed=view) for part in parts])
 
     def steps(self, rows: int) -> int:
         """Return how many batches an epoch over `rows` rows has."""
@@ -161,6 +167,8 @@ class _Reader(Dataset[Batch]):
         if self._views is not None and order.epoch is not None:
             each = zip(pictures, rows, numbers, strict=True)
             pictures = [self._views(pixels, row, order.epoch, n) for pixels, row, n in each]
+        elif self._views is not None and order.fixed is not None:
+            pictures = [self._views.fixed(pixels, order.fixed) for pixels in pictures]
         return Batch(
             # (B, S, S, C) in memory is what torch calls channels-last
             torch.from_numpy(stack(pictures, rows)).permute(0, 3, 1, 2),

@@ -1,6 +1,7 @@
 """What happens to working-size pixels before the network sees them."""
 
 import random
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,13 +27,31 @@ class TrainingViews:
 
     def __call__(self, pixels: Pixels, row: Row, epoch: int, number: int) -> Pixels:
         """Return the view of row `number` in `epoch`: (S, S, C) of the dtype given."""
-        generator = np.random.default_rng((self._seed, epoch, number))
-        self._augmentation.set_random_state(
-            generator,
-            random.Random(int(generator.integers(2**63))),  # noqa: S311  # no secret
-        )
-        view: Pixels = self._augmentation(image=pixels, row=row)["image"]
-        return view
+        return _draw(self._augmentation, pixels, row, (self._seed, epoch, number))
+
+    def fixed(self, pixels: Pixels, number: int) -> Pixels:
+        """Return the test-time view `number` of a picture, see `fixed_view`."""
+        return fixed_view(self._augmentation, pixels, number)
+
+
+def fixed_view(augmentation: Augmentation, pixels: Pixels, number: int) -> Pixels:
+    """Return the test-time view `number`, 1, 2, ..., of a picture: (S, S, C) of the dtype given.
+
+    The random state comes from `number` alone, so that every picture is turned in the same way, by
+    any run and beside any other picture. The row is empty: a row that is judged has a label, and a
+    view that was chosen by it would give it away.
+    """
+    return _draw(augmentation, pixels, Row(Path()), (number,))
+
+
+def _draw(augmentation: Augmentation, pixels: Pixels, row: Row, key: tuple[int, ...]) -> Pixels:
+    generator = np.random.default_rng(key)
+    augmentation.set_random_state(
+        generator,
+        random.Random(int(generator.integers(2**63))),  # noqa: S311  # no secret
+    )
+    view: Pixels = augmentation(image=pixels, row=row)["image"]
+    return view
 
 
 def epoch_order(

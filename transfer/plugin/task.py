@@ -21,7 +21,8 @@ class Augmentation(Protocol):
     """What `augment` returns: an albumentations pipeline, or what behaves like one.
 
     The framework gives each sample its own random state, so that loader workers change nothing.
-    A transform that must know the row (no flip for some labels) asks for the target "row".
+    A transform that must know the row (no flip for some labels) asks for the target "row"; it is
+    empty for test-time views.
     """
 
     def set_random_state(

@@ -7,7 +7,7 @@ from transfer.samples.predictions import Predictions
 from transfer.scoring.classes import ClassTotals, by_class, scores_of_classes
 from transfer.scoring.decisions import above_thresholds
 from transfer.scoring.ranking import average_precision, rank_measures, roc_area
-from transfer.scoring.weighting import clip_probabilities, ratio
+from transfer.scoring.weighting import clip_probabilities, mean_of_defined, ratio
 
 
 def multi_label_scores(
@@ -18,9 +18,9 @@ def multi_label_scores(
     Weighted and unweighted they are scikit-learn's, with these choices: macro average precision is
     the mean over the labels that some weighted row has, macro ROC area over those that some has
     and some has not; micro takes all pairs of a row and a label together; macro F1, at the
-    thresholds of the predictions, is the mean over the labels that occur in the rows or the
-    guesses, and 0 for one without weight (zero_division); the log loss is the mean over all pairs,
-    probabilities clipped at the float32 epsilon.
+    thresholds of the predictions, is the mean over the labels that have weight among the rows or
+    the guesses; the log loss is the mean over all pairs, probabilities clipped at the float32
+    epsilon.
 
     Args:
         predictions: N rows.
@@ -29,16 +29,12 @@ def multi_label_scores(
     precision, area = _ranking_scores(predictions, weights)
     truth = predictions.targets > 0
     (micro,) = rank_measures(predictions.probabilities, truth, weights, average_precision)
-    guesses = above_thresholds(predictions.probabilities, predictions.thresholds)
     sums = _label_totals(predictions, weights)
-    f1 = ratio(2 * sums.hits, sums.targets + sums.guesses, undefined=0.0)
-    occurring = truth.any(axis=0) | (guesses > 0).any(axis=0)
-    empty = np.full(len(weights), np.nan)
     return {
-        "macro_ap": _mean_of_defined(precision),
+        "macro_ap": mean_of_defined(precision),
         "micro_ap": micro,
-        "macro_auroc": _mean_of_defined(area),
-        "macro_f1": f1[:, occurring].mean(axis=1) if occurring.any() else empty,
+        "macro_auroc": mean_of_defined(area),
+        "macro_f1": mean_of_defined(ratio(2 * sums.hits, sums.targets + sums.guesses)),
         "log_loss": ratio(weights @ _log_losses(predictions), weights.sum(axis=1)),
     }
 
@@ -91,12 +87,6 @@ def _label_totals(predictions: Predictions, weights: NDArray[np.float64]) -> Cla
     guesses = above_thresholds(predictions.probabilities, predictions.thresholds)
     said = guesses.astype(np.float64)
     return ClassTotals(weights @ truth, weights @ said, weights @ (truth * said))
-
-
-def _mean_of_defined(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the mean of scores (R, K) over those that are numbers: (R,)."""
-    defined = ~np.isnan(scores)
-    return ratio(np.where(defined, scores, 0.0).sum(axis=1), defined.sum(axis=1))
 
 
 def _log_losses(predictions: Predictions) -> NDArray[np.float64]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from transfer.network.backbone import Network
@@ -24,7 +25,7 @@ def predict_rows(
 
     Args:
         network: runs where its weights are.
-        batches: plain views.
+        batches: plain views, or all of the same fixed one.
         to_probabilities: logits -> (B, K).
         embeddings: keep the pooled features as well.
         on_batch: told the number of rows after each batch.
@@ -38,3 +39,24 @@ def predict_rows(
             features.append(pooled.float().cpu().numpy())
         on_batch(len(batch.numbers))
     return Said(np.concatenate(said), np.concatenate(features) if embeddings else None)
+
+
+def mean_over_views(plain: Said, views: Iterable[Said]) -> Said:
+    """Return the mean of what was said of plain pictures and of views of the same pictures.
+
+    Probabilities are averaged, and so are embeddings, at the length they have; there are none
+    unless all have them. Without views it is what was said of the plain pictures.
+    """
+    said = [plain, *views]
+    if len(said) == 1:
+        return plain
+    embeddings = [each.embeddings for each in said if each.embeddings is not None]
+    return Said(
+        _mean([each.probabilities for each in said]),
+        _mean(embeddings) if len(embeddings) == len(said) else None,
+    )
+
+
+def _mean(arrays: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+    mean: NDArray[np.float64] = np.asarray(np.mean(arrays, axis=0, dtype=np.float64))
+    return mean.astype(np.float32)

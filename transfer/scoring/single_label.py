@@ -7,7 +7,7 @@ from transfer.samples.predictions import Predictions
 from transfer.samples.target import Targets
 from transfer.scoring.classes import class_totals, scores_of_classes
 from transfer.scoring.decisions import most_probable
-from transfer.scoring.weighting import clip_probabilities, ratio
+from transfer.scoring.weighting import clip_probabilities, mean_of_defined, ratio
 
 
 def single_label_scores(
@@ -16,11 +16,11 @@ def single_label_scores(
     """Return accuracy, balanced accuracy, macro F1, kappa and log loss, each (R,).
 
     Weighted and unweighted they are scikit-learn's, with these choices: balanced accuracy is the
-    mean recall of the classes that have weight; macro F1 is the mean over the classes that occur
-    in the rows or the guesses, whatever their weight, and 0 for one that has none (zero_division);
-    kappa (Cohen 1960, doi:10.1177/001316446002000104) is 0, no agreement beyond chance, where all
-    rows are of one class and guessed as it; probabilities in the log loss are clipped at the
-    float32 epsilon.
+    mean recall of the classes that have weight; macro F1 is the mean over the classes that have
+    weight among the rows or the guesses, so that a class which a resample misses is left out of it
+    as well (scikit-learn counts it as 0 where its rows are there with weight 0); kappa (Cohen 1960,
+    doi:10.1177/001316446002000104) is 0, no agreement beyond chance, where all rows are of one
+    class and guessed as it; probabilities in the log loss are clipped at the float32 epsilon.
 
     Args:
         predictions: N rows.
@@ -28,19 +28,17 @@ def single_label_scores(
     """
     guesses = most_probable(predictions.probabilities)
     sums = class_totals(predictions.targets, guesses, len(predictions.classes), weights)
-    recall = ratio(sums.hits, sums.targets, undefined=0.0)
-    f1 = ratio(2 * sums.hits, sums.targets + sums.guesses, undefined=0.0)
-    occurring = np.union1d(predictions.targets, guesses)
+    alone = len(np.union1d(predictions.targets, guesses)) == 1
     all_weight, right = sums.targets.sum(axis=1), sums.hits.sum(axis=1)
     by_chance = (sums.targets * sums.guesses).sum(axis=1)
     return {
         "accuracy": ratio(right, all_weight),
-        "balanced_accuracy": ratio(recall.sum(axis=1), (sums.targets > 0).sum(axis=1)),
-        "macro_f1": f1[:, occurring].mean(axis=1),
+        "balanced_accuracy": mean_of_defined(ratio(sums.hits, sums.targets)),
+        "macro_f1": mean_of_defined(ratio(2 * sums.hits, sums.targets + sums.guesses)),
         "kappa": ratio(
             all_weight * right - by_chance,
             all_weight**2 - by_chance,
-            undefined=0.0 if len(occurring) == 1 else np.nan,
+            undefined=0.0 if alone else np.nan,
         ),
         "log_loss": ratio(weights @ log_losses(predictions), all_weight),
     }

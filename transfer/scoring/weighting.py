@@ -41,6 +41,12 @@ def ratio(
     return quotient
 
 
+def mean_of_defined(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the mean of scores (R, K) over those that are numbers: (R,); nan where none is."""
+    defined = ~np.isnan(scores)
+    return ratio(np.where(defined, scores, 0.0).sum(axis=1), defined.sum(axis=1))
+
+
 def clip_probabilities(probabilities: NDArray[np.float32]) -> NDArray[np.float64]:
     """Keep probabilities the float32 epsilon away from 0 and 1, so that logarithms are finite."""
     epsilon = float(np.finfo(np.float32).eps)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -18,14 +19,16 @@ from transfer.network.objective import OBJECTIVES
 from transfer.overlay import Layer, settle
 from transfer.pixels.batches import Batch
 from transfer.pixels.cache import stack
+from transfer.pixels.views import fixed_view
 from transfer.plugin.discovery import load_task
-from transfer.plugin.task import read_row
+from transfer.plugin.task import Augmentation, Task, read_row
 from transfer.progress import Progress, Silent
 from transfer.recipe import Recipe
 from transfer.samples.manifest import Row
+from transfer.samples.predictions import Said
 from transfer.samples.target import TargetKind, decode_targets
 from transfer.scoring.metrics import SCORECARDS
-from transfer.scoring.predict import predict_rows
+from transfer.scoring.predict import mean_over_views, predict_rows
 from transfer.settings import HeadSettings
 from transfer.shipping.model_files import ModelCard, read_card, read_weights
 from transfer.tracking.runs import find_run, model_folder
@@ -83,11 +86,27 @@ class Predictor:
         thresholds: from which probability on a label is said; None unless there may be several.
     """
 
-    def __init__(self, network: Network, card: ModelCard, recipe: Recipe, read: Reader) -> None:
+    def __init__(
+        self, network: Network, card: ModelCard, recipe: Recipe, task: Task | None
+    ) -> None:
+        """Put together what predicts.
+
+        Args:
+            network: with the weights of the run.
+            card: of the model.
+            recipe: of the run.
+            task: of the run; None where it is not installed and reads pictures as everyone does.
+        """
         self.network, self.classes, self.recipe = network.eval(), card.classes, recipe
         self.task, self.target = card.task, TargetKind(card.target)
         self.thresholds = card.thresholds
-        self._read, self._probabilities = read, OBJECTIVES[self.target].probabilities
+        self._probabilities = OBJECTIVES[self.target].probabilities
+        self._read: Reader = partial(read_row, settings=recipe.task)
+        self._augment: Callable[[], Augmentation] | None = None
+        if task is not None:
+            self._read = task.reader(recipe.task)
+            if recipe.test_views:
+                self._augment = partial(task.augment, recipe.size, recipe.task)
 
     @classmethod
     def from_folder(cls, folder: Path) -> Self:
@@ -95,10 +114,11 @@ class Predictor:
 
         Raises:
             StoreError: the folder holds no model, or a damaged one.
-            BrokenPromiseError: its task reads pictures in its own way and is not installed.
+            BrokenPromiseError: its task is not installed, and reads pictures in its own way or
+                draws views that are averaged.
         """
         card = read_card(folder)
-        recipe, read = _recipe_and_reader(card)
+        recipe, task = _recipe_and_task(card)
         numbers = Normalization(card.mean, card.std)
         design = Design(TargetKind(card.target), HeadSettings(**card.head))
         network = build_network(card.backbone, len(card.classes), numbers, design)
@@ -106,7 +126,7 @@ class Predictor:
             network.load_state_dict(read_weights(folder))
         except RuntimeError as error:
             raise StoreError(f"the weights in {folder} do not fit its card: {error}") from error
-        return cls(network, card, recipe, read)
+        return cls(network, card, recipe, task)
 
     def predict(
         self, paths: Sequence[Path | str | Row], progress: Progress | None = None
@@ -139,36 +159,41 @@ class Predictor:
 
     def predict_arrays(self, pictures: Sequence[Pixels]) -> NDArray[np.float32]:
         """Return probabilities (N, K) of pictures (H, W, C), uint8 or float32 in [0, 1]."""
-        if not len(pictures):
-            return np.empty((0, len(self.classes)), dtype=np.float32)
-        return predict_rows(
-            self.network, self._batches(pictures), self._probabilities
-        ).probabilities
+        parts = [said.probabilities for said in self._say(pictures)]
+        return np.concatenate([np.empty((0, len(self.classes)), np.float32), *parts])
 
-    @torch.inference_mode()
     def embed(self, pictures: Sequence[Pixels]) -> NDArray[np.float32]:
-        """Return pooled features (N, D) of pictures (H, W, C), uint8 or float32 in [0, 1]."""
-        parts = [
-            self.network.embed(batch.pixels.to(self._device)).cpu().numpy()
-            for batch in self._batches(pictures)
-        ]
-        width = self.network.head.in_features
-        return np.concatenate(parts) if parts else np.empty((0, width), dtype=np.float32)
+        """Return pooled features (N, D) of pictures (H, W, C), uint8 or float32 in [0, 1].
 
-    @property
-    def _device(self) -> torch.device:
-        return next(self.network.parameters()).device
+        Where the recipe has test-time views they are the mean over them.
+        """
+        found = (said.embeddings for said in self._say(pictures, embeddings=True))
+        parts = [part for part in found if part is not None]
+        return np.concatenate([np.empty((0, self.network.head.in_features), np.float32), *parts])
 
-    def _batches(self, pictures: Sequence[Pixels]) -> Iterator[Batch]:
-        size, framing = self.recipe.size, self.recipe.framing
+    def _say(self, pictures: Sequence[Pixels], *, embeddings: bool = False) -> Iterator[Said]:
+        """Yield what the network says of each BATCH_SIZE pictures, the mean over their views."""
         for start in range(0, len(pictures), BATCH_SIZE):
             framed = [
-                frame(pixels, size, framing) for pixels in pictures[start : start + BATCH_SIZE]
+                frame(pixels, self.recipe.size, self.recipe.framing)
+                for pixels in pictures[start : start + BATCH_SIZE]
             ]
-            rows = [Row(Path(f"picture {start + number}")) for number in range(len(framed))]
-            pixels = torch.from_numpy(stack(framed, rows)).permute(0, 3, 1, 2)
-            unknown = torch.zeros(len(framed), dtype=torch.int64)
-            yield Batch(pixels, unknown, unknown)
+            plain, *views = (
+                predict_rows(
+                    self.network, [_batch(seen, start)], self._probabilities, embeddings=embeddings
+                )
+                for seen in self._views(framed)
+            )
+            yield mean_over_views(plain, views)
+
+    def _views(self, framed: list[Pixels]) -> Iterator[list[Pixels]]:
+        """Yield the pictures plain, then as each of their test-time views."""
+        yield framed
+        if self._augment is not None:
+            # Not kept: a pipeline holds a random state, which threads must not share.
+            augmentation = self._augment()
+            for view in range(1, self.recipe.test_views + 1):
+                yield [fixed_view(augmentation, pixels, view) for pixels in framed]
 
     def _answer(
         self,
@@ -190,10 +215,7 @@ class Predictor:
                     except (ImageError, OSError) as error:
                         errors[number] = str(error)
                 if pictures:
-                    pixels = self._batches(list(pictures.values()))
-                    said = predict_rows(
-                        self.network, pixels, self._probabilities, embeddings=compared
-                    )
+                    (said,) = self._say(list(pictures.values()), embeddings=compared)
                     probabilities[list(pictures)] = said.probabilities
                     if said.embeddings is not None:
                         embeddings[list(pictures)] = said.embeddings
@@ -221,18 +243,29 @@ class Predictor:
         return pd.DataFrame({**table, "error": np.array(answers.errors, dtype=object)})
 
 
-def _recipe_and_reader(card: ModelCard) -> tuple[Recipe, Reader]:
-    """Return recipe and reader; only a task that reads in its own way must be installed."""
+def _batch(framed: Sequence[Pixels], first: int) -> Batch:
+    rows = [Row(Path(f"picture {first + number}")) for number in range(len(framed))]
+    pixels = torch.from_numpy(stack(framed, rows)).permute(0, 3, 1, 2)
+    unknown = torch.zeros(len(framed), dtype=torch.int64)
+    return Batch(pixels, unknown, unknown)
+
+
+def _recipe_and_task(card: ModelCard) -> tuple[Recipe, Task | None]:
+    """Return recipe and task; one whose reader or views are needed must be installed."""
     try:
         task = load_task(card.task)
     except (TaskNotFoundError, BrokenPromiseError) as error:
-        if card.own_reader:
-            raise BrokenPromiseError(
-                f"the model was made by the task {card.task!r}, which reads its own file type; "
-                f"install its package. {error}"
-            ) from error
         plain = {key: value for key, value in card.recipe.items() if key != "task"}
         recipe = settle(Recipe(), [Layer("model", plain)]).recipe
-        return recipe, lambda row: read_row(row, recipe.task)
-    recipe = settle(task.defaults(), [Layer("model", card.recipe)]).recipe
-    return recipe, task.reader(recipe.task)
+        if card.own_reader or recipe.test_views:
+            own = (
+                "reads its own file type"
+                if card.own_reader
+                else f"draws the {recipe.test_views} view(s) it averages over"
+            )
+            raise BrokenPromiseError(
+                f"the model was made by the task {card.task!r}, which {own}; "
+                f"install its package. {error}"
+            ) from error
+        return recipe, None
+    return settle(task.defaults(), [Layer("model", card.recipe)]).recipe, task

@@ -72,6 +72,20 @@ def test_samples_do_not_depend_on_processes_or_threads(
         assert order(made.plain(NUMBERS)) == NUMBERS.tolist()
 
 
+@pytest.mark.parametrize(("workers", "threads"), [(0, 1), (2, 1), (0, 4)])
+def test_fixed_views_come_in_order_and_do_not_depend_on_what_is_beside_them(
+    workers: int, threads: int
+) -> None:
+    made = batches(workers=workers, threads=threads, batch_size=6)
+    alone = batches(seed=1, batch_size=1)
+    assert order(made.fixed(NUMBERS, 1)) == NUMBERS.tolist()
+    views = [sample_by_row(made.fixed(NUMBERS, view)) for view in (1, 2)]
+    assert views == [sample_by_row(alone.fixed(NUMBERS, view)) for view in (1, 2)]
+    plain = sample_by_row(made.plain(NUMBERS))
+    assert all(views[0][row] != plain[row] for row in plain)
+    assert all(views[0][row] != views[1][row] for row in plain)
+
+
 def test_samples_do_not_depend_on_the_batch_size(in_this_thread: list[dict[int, bytes]]) -> None:
     for batch_size in (1, 5, 100):
         made = batches(batch_size=batch_size)

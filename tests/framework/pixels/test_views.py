@@ -10,7 +10,7 @@ import pytest
 
 from tasks.labelled_images.task import TASK
 from transfer.errors import RecipeError
-from transfer.pixels.views import TrainingViews, epoch_order, even_batches
+from transfer.pixels.views import TrainingViews, epoch_order, even_batches, fixed_view
 from transfer.samples.manifest import Row
 
 ROW = Row(Path("a.png"), label="cat")
@@ -66,6 +66,21 @@ def test_what_was_drawn_before_does_not_matter() -> None:
     first = views(noise(2), ROW, 1, 7)
     views(noise(2), ROW, 1, 8)
     assert np.array_equal(views(noise(2), ROW, 1, 7), first)
+
+
+def test_a_fixed_view_draws_the_same_for_every_picture_whatever_was_drawn_before() -> None:
+    draws = Draws()
+    drawn = [fixed_view(draws, noise(2), number).tolist() for number in (1, 2, 3)]
+    views = TrainingViews(draws, seed=5)
+    views(noise(2), ROW, 1, 7)
+    assert [views.fixed(noise(4), number).tolist() for number in (3, 2, 1)] == drawn[::-1]
+    assert len({*map(tuple, drawn)}) == 3
+
+
+def test_a_fixed_view_knows_nothing_of_the_row() -> None:
+    draws = Draws()
+    fixed_view(draws, noise(2), 1)
+    assert (draws.row.label, draws.row.group, dict(draws.row.columns)) == ("", "", {})
 
 
 def test_a_transform_may_ask_for_the_row() -> None:

@@ -112,19 +112,21 @@ def test_an_integer_weight_is_that_many_copies_of_the_row():
         )
 
 
-def test_balanced_accuracy_leaves_out_classes_without_weight_and_macro_f1_counts_them_as_zero():
-    predictions = certain_predictions([0, 0, 1, 2], [0, 1, 1, 2])
-    weights = np.array([[1.0, 1.0, 1.0, 0.0]])
+def test_means_over_classes_leave_out_those_without_weight():
+    truth, guessed = [0, 0, 1, 2, 3], [0, 1, 1, 2, 0]
+    predictions = certain_predictions(truth, guessed)
+    weights = np.array([[1.0, 1.0, 1.0, 0.0, 1.0], [1.0, 1.0, 1.0, 1.0, 0.0], [0.0] * 5])
 
     scores = single_label_scores(predictions, weights)
 
-    assert scores["balanced_accuracy"][0] == pytest.approx((1 / 2 + 1) / 2)
-    assert scores["macro_f1"][0] == pytest.approx((2 / 3 + 2 / 3 + 0) / 3)
-    assert scores["macro_f1"][0] == pytest.approx(
-        sklearn_metrics.f1_score(
-            [0, 0, 1, 2], [0, 1, 1, 2], average="macro", zero_division=0, sample_weight=weights[0]
-        )
-    )
+    for number in range(2):
+        drawn = np.flatnonzero(weights[number])
+        rows = np.array(truth)[drawn], np.array(guessed)[drawn]
+        expected = sklearn_metrics.recall_score(*rows, average="macro", labels=np.unique(rows[0]))
+        assert scores["balanced_accuracy"][number] == pytest.approx(expected)
+        expected = sklearn_metrics.f1_score(*rows, average="macro", zero_division=0)
+        assert scores["macro_f1"][number] == pytest.approx(expected)
+    assert np.isnan(scores["macro_f1"][2])
 
 
 def test_a_class_that_is_guessed_but_has_no_rows_counts_in_macro_f1():

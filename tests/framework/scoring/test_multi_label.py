@@ -90,6 +90,16 @@ def test_a_label_without_rows_is_left_out_and_said():
     assert 0.8 < scores["macro_f1"].low < 1
 
 
+def test_a_label_that_a_resample_misses_is_left_out_of_macro_f1():
+    truth = np.array([[1, 0, 0], [1, 1, 0], [0, 1, 1]])
+    predictions = predictions_of(truth, [[0.9, 0.2, 0.1], [0.3, 0.6, 0.1], [0.1, 0.1, 0.8]])
+
+    scores = multi_label_scores(predictions, np.array([[1.0, 1.0, 0.0], [1.0, 1.0, 1.0]]))
+
+    # Of one hit and a miss, one hit, and nothing at all; then one hit and a miss twice, and a hit.
+    np.testing.assert_allclose(scores["macro_f1"], [(2 / 3 + 1) / 2, (2 / 3 + 2 / 3 + 1) / 3])
+
+
 def test_rows_without_any_label_are_rows_like_others():
     nothing = predictions_of(np.zeros((4, 3)), np.full((4, 3), 0.2))
 

@@ -14,6 +14,7 @@ from transfer.images.framing import frame
 from transfer.images.pictures import read_picture
 from transfer.network.backbone import Design, Network, Normalization, build_network
 from transfer.network.objective import OBJECTIVES
+from transfer.pixels.views import fixed_view
 from transfer.plugin.discovery import load_task
 from transfer.plugin.task import Task
 from transfer.progress import Silent
@@ -266,15 +267,15 @@ def of_kind(
 ) -> Callable[..., Predictor]:
     """Make the predictor of another kind of target, by sigmoids where there are several labels."""
 
-    def make(kind: TargetKind, **about: object) -> Predictor:
+    def make(kind: TargetKind, views: int = 0, **about: object) -> Predictor:
         to_probabilities = torch.sigmoid if kind is TargetKind.MULTI_LABEL else softmax
         objective = replace(OBJECTIVES[TargetKind.SINGLE_LABEL], probabilities=to_probabilities)
         monkeypatch.setitem(OBJECTIVES, kind, objective)
         task = load_task("labelled_images")
-        recipe = task.defaults().model_copy(update={"size": 32})
+        recipe = task.defaults().model_copy(update={"size": 32, "test_views": views})
         recipe = recipe.with_task(task.settings.model_copy(update={"target": kind}))
         card = make_card(target=kind.value, recipe=recipe.model_dump(mode="json"), **about)
-        return Predictor(network, card, recipe, task.reader(recipe.task))
+        return Predictor(network, card, recipe, task)
 
     return make
 
@@ -350,3 +351,49 @@ def test_the_embeddings_of_an_identity_are_those_of_the_network(
     np.testing.assert_array_equal(answers.embeddings[:-1], predictor.embed(pictures))
     np.testing.assert_array_equal(answers.probabilities[:-1], predictor.predict_arrays(pictures))
     assert np.isnan(answers.embeddings[-1]).all()
+
+
+@pytest.mark.parametrize("kind", TargetKind)
+def test_an_answer_is_the_mean_over_the_plain_picture_and_its_views(
+    kind: TargetKind, of_kind: Callable[..., Predictor], files: list[Path]
+) -> None:
+    predictor, plain = of_kind(kind, views=2), of_kind(kind)
+    task, recipe = load_task("labelled_images"), predictor.recipe
+    pictures = [frame(read_picture(path), 32, "crop") for path in files]
+    seen = [pictures]
+    for number in (1, 2):
+        augmentation = task.augment(32, recipe.task)
+        seen.append([fixed_view(augmentation, picture, number) for picture in pictures])
+
+    answers = predictor.answer([*files, "gone.png"])
+
+    expected = np.mean([plain.predict_arrays(each) for each in seen], axis=0)
+    np.testing.assert_allclose(answers.probabilities[:-1], expected, atol=1e-6)
+    assert np.abs(expected - plain.predict_arrays(pictures)).max() > 1e-3
+    assert np.isnan(answers.probabilities[-1]).all()
+    embedded = np.mean([plain.embed(each) for each in seen], axis=0)
+    np.testing.assert_allclose(predictor.embed(pictures), embedded, atol=1e-5)
+    if kind is TargetKind.IDENTITY:
+        np.testing.assert_allclose(answers.embeddings[:-1], embedded, atol=1e-5)
+
+
+def test_an_answer_over_views_does_not_depend_on_its_neighbours(
+    of_kind: Callable[..., Predictor], files: list[Path]
+) -> None:
+    predictor = of_kind(TargetKind.SINGLE_LABEL, views=3)
+    together = predictor.answer(files).probabilities
+    alone = [predictor.answer([path]).probabilities[0] for path in files]
+    backwards = predictor.predict_bytes([path.read_bytes() for path in reversed(files)])
+    assert np.abs(together - alone).max() < 1e-6
+    assert np.abs(together[::-1] - backwards[COLUMNS[3:6]].to_numpy()).max() < 1e-6
+
+
+def test_a_task_that_is_gone_is_missed_where_its_views_are_averaged(
+    tmp_path: Path, network: Network, make_card: MakeCard
+) -> None:
+    recipe = {**make_card().recipe, "test_views": 2}
+    write_model(tmp_path / "views", network, make_card(task="gone", recipe=recipe))
+    with pytest.raises(
+        BrokenPromiseError, match=r"'gone', which draws the 2 view\(s\) it averages"
+    ):
+        Predictor.from_folder(tmp_path / "views")
