@@ -1,6 +1,7 @@
 """What a run leaves behind so that it can be continued, and what must be the same then."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
@@ -71,21 +72,21 @@ class Continuation:
             OutputError: the folder cannot be written to.
         """
         begun = cls(folder)
-        try:
+        with begun._writing():
             folder.mkdir(parents=True, exist_ok=True)
             manifest.rows[["key", "split"]].to_parquet(folder / _SPLIT, index=False)
             begun._write(card)
-        except OSError as error:
-            raise OutputError(
-                f"cannot write to {str(folder)!r}: {error.strerror or error}; free some space "
-                "there, or choose another folder with --out"
-            ) from error
         return begun
 
     def decide(self, name: str, value: float) -> None:
-        """Keep a setting of the recipe that was found by trial."""
+        """Keep a setting of the recipe that was found by trial.
+
+        Raises:
+            OutputError: the folder cannot be written to.
+        """
         card = self.card()
-        self._write(card.model_copy(update={"decisions": {**card.decisions, name: value}}))
+        with self._writing():
+            self._write(card.model_copy(update={"decisions": {**card.decisions, name: value}}))
 
     def card(self) -> Card:
         """Return what the run was.
@@ -118,6 +119,16 @@ class Continuation:
                 f"{str(self.folder / _SPLIT)!r} cannot be read: {error}"
             ) from error
         return dict(zip(table["key"], table["split"], strict=True))
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise OutputError(
+                f"cannot write to {str(self.folder)!r}: {error.strerror or error}; free some space "
+                "there, or choose another folder with --out"
+            ) from error
 
     def _write(self, card: Card) -> None:
         incoming = self.folder / "incoming_card"
@@ -169,14 +180,26 @@ def check_data(card: Card, manifest: Manifest, splits: Mapping[str, str]) -> Non
     """Refuse to continue on other rows.
 
     Raises:
-        CheckpointError: with how many rows came, went or changed.
+        CheckpointError: with how many rows came, went or changed, or that their order did.
     """
+    keys = manifest.rows["key"].tolist()
     if manifest.digest() == card.digest:
+        _check_order(card, keys, list(splits))
         return
-    keys = set(manifest.rows["key"])
+    now, then = set(keys), set(splits)
     raise CheckpointError(
         f"the data in {card.data!r} are not those that run {card.name!r} began with: "
-        f"{len(keys - set(splits))} row(s) are new, {len(set(splits) - keys)} are gone, and of the "
+        f"{len(now - then)} row(s) are new, {len(then - now)} are gone, and of the "
         "others a label, a group or a split may have changed. Put them back, or start anew with "
         f"--weights {card.name} --split {card.name}"
     )
+
+
+def _check_order(card: Card, keys: list[str], before: list[str]) -> None:
+    # Views and orders are drawn by row number, and rows are numbered by the names of their files.
+    if keys != before:
+        raise CheckpointError(
+            f"the pictures in {card.data!r} are those that run {card.name!r} began with, but new "
+            "names put them into another order; give their names back, or start anew with "
+            f"--weights {card.name} --split {card.name}"
+        )

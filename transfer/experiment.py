@@ -94,8 +94,8 @@ def run(
             plan.manifest,
         )
         logbook.views(rows.pictures, rows.views, plan.manifest.numbers("train"))
-        hear = _hear(logbook, plan, progress)
-        host = Host(compute, progress, hear, kept.checkpoints, interruption, kept.decide)
+        hear, decide = _hear(logbook, plan, progress), _decide(logbook, kept)
+        host = Host(compute, progress, hear, kept.checkpoints, interruption, decide)
         learned = learn(network, lesson, plan.settled.recipe, host)
         logbook.curves(learned.epoch)
 
@@ -144,6 +144,16 @@ def _card(plan: Plan, network: Network, thresholds: Thresholds | None) -> ModelC
         recipe=recipe.model_dump(mode="json"),
         thresholds=thresholds,
     )
+
+
+def _decide(logbook: Logbook, kept: Continuation) -> Callable[[str, float], None]:
+    """Return what keeps a setting that was found by trial."""
+
+    def decide(name: str, value: float) -> None:
+        logbook.decision(name, value)  # first: what is not kept yet is found again, and told again
+        kept.decide(name, value)
+
+    return decide
 
 
 def _hear(logbook: Logbook, plan: Plan, progress: Progress) -> Callable[[EpochLog], None]:

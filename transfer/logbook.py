@@ -91,6 +91,10 @@ class Logbook:
         numbers |= {f"epoch/{name}": value for name, value in log.scores.items()}
         self._tracker.log(numbers, step=log.epoch)
 
+    def decision(self, name: str, value: float) -> None:
+        """Record a setting that was found by trial."""
+        self._tracker.tag({f"transfer.found_{name}": repr(value)})
+
     def curves(self, kept_epoch: int) -> None:
         """Draw how training went."""
         headline = self._plan.headline
@@ -184,12 +188,13 @@ class Logbook:
 
     def _inputs(self) -> list[DataInput]:
         manifest = self._plan.manifest
+        data = self._plan.data.absolute()  # a run that goes on may do so from another folder
         return [
             DataInput(
-                name=self._plan.data.name,
+                name=data.name,
                 context=split,
                 digest=manifest.digest(split),
-                source=str(self._plan.data),
+                source=str(data),
                 rows=len(manifest.numbers(split)),
                 classes=len(manifest.classes),
             )

@@ -52,7 +52,7 @@ def make_plan(
     data: Path,
     layers: Sequence[Layer],
     *,
-    find_model: FindModel,
+    find_model: FindModel | None,
     progress: Progress,
     previous: Mapping[str, str] | None = None,
 ) -> Plan:
@@ -62,14 +62,17 @@ def make_plan(
         task: whose data these are.
         data: a folder or a table.
         layers: changes over the task's recipe.
-        find_model: run -> folder of its model, for weights that come from a run.
+        find_model: run -> folder of its model, for weights that come from a run; None where the
+            layers have backbone and weights decided, as those of a run that goes on.
         progress: told what was understood.
         previous: row key -> split of an earlier run, to be used again.
 
     Raises:
         RecipeError, WeightsError, DataNotFoundError, ManifestError: with what to do.
     """
-    settled = choose_weights(settle(task.defaults(), layers), find_model)
+    settled = settle(task.defaults(), layers)
+    if find_model is not None:
+        settled = choose_weights(settled, find_model)
     recipe = settled.recipe
     check_size(recipe.backbone, recipe.size)
     _say_what_was_chosen(settled, progress)

@@ -50,7 +50,7 @@ def resume(
         Path(card.data),
         card.layers(),
         previous=splits,
-        find_model=finder(store),
+        find_model=None,
         progress=progress,
     )
     check_data(card, plan.manifest, splits)

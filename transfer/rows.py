@@ -81,6 +81,7 @@ class Rows:
             predict=self._predict,
             score=lambda said: point_scores(self._predictions("val", said), self.scorer),
             headline=self._plan.headline,
+            by_embeddings=self._by_embeddings,
         )
 
     def judge(self, network: Network, learned: Learned) -> dict[str, Predictions]:

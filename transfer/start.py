@@ -13,7 +13,7 @@ from transfer.errors import RecipeError
 from transfer.experiment import RunResult, run
 from transfer.logbook import SPLIT_TABLE
 from transfer.network.pretrained import FindModel
-from transfer.overlay import Layer, read_layer
+from transfer.overlay import Layer, Settled, read_layer
 from transfer.plan import Plan, make_plan
 from transfer.plugin.discovery import load_task
 from transfer.progress import Progress, Silent
@@ -27,7 +27,7 @@ from transfer.repeats import (
 )
 from transfer.tracking.mlflow_tracker import MlflowTracker
 from transfer.tracking.names import unique_name
-from transfer.tracking.runs import fetch, find_run, model_folder
+from transfer.tracking.runs import LAST, fetch, find_run, model_folder
 from transfer.tracking.store import DEFAULT_OUT, Store, open_store, prepare_folder
 
 _FEWEST_FOLDS = 2
@@ -232,7 +232,15 @@ def plan_for(request: Request, store: Store, progress: Progress) -> Plan:
         find_model=finder(store),
         progress=progress,
     )
-    return replace(plan, name=unique_name(store, request.task, request.name or plan.name))
+    name = unique_name(store, request.task, request.name or plan.name)
+    return replace(plan, name=name, settled=_by_name(plan.settled, store))
+
+
+def _by_name(settled: Settled, store: Store) -> Settled:
+    """Return the recipe with the last run by its name: once this one has begun, it is another."""
+    if settled.recipe.weights != LAST:
+        return settled
+    return settled.with_values(settled.origins["weights"], weights=find_run(store, LAST).name)
 
 
 def finder(store: Store) -> FindModel:

@@ -176,6 +176,21 @@ def test_other_data_are_counted(
     assert said in str(refused.value)
 
 
-def test_the_order_of_the_rows_does_not_matter(begun: Continuation, plan: Plan, card: Card) -> None:
+def test_the_same_rows_go_on(begun: Continuation, plan: Plan, card: Card) -> None:
+    check_data(card, plan.manifest, begun.splits())
+
+
+def test_the_same_rows_in_another_order_are_refused(
+    begun: Continuation, plan: Plan, card: Card
+) -> None:
     turned = replace(plan.manifest, rows=plan.manifest.rows.iloc[::-1])
-    check_data(card, turned, begun.splits())
+    assert turned.digest() == card.digest  # names of files are no part of the data
+    with pytest.raises(CheckpointError, match="new names put them into another order"):
+        check_data(card, turned, begun.splits())
+
+
+def test_a_find_that_cannot_be_written_is_told(begun: Continuation) -> None:
+    (begun.folder / "incoming_card").mkdir()
+    with pytest.raises(OutputError, match=r"cannot write to .*; free some space"):
+        begun.decide("lr", 0.003)
+    assert "lr" not in begun.card().decisions

@@ -191,3 +191,15 @@ def test_what_is_asked_for_is_repeated(
     monkeypatch.setattr(f"transfer.start.{called}", lambda plan, what, *_: (plan, what))
     request = Request("labelled_images", tmp_path, {}, out=tmp_path / "runs", **asked)
     assert repeat(request, Silent()) == ("the plan", *asked.values())
+
+
+def test_weights_of_the_last_run_are_of_a_run_by_its_name(
+    class_folders: Any, store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    keep_run(store, "before", "labelled_images")
+    (tmp_path / "model.json").write_text('{"backbone": "resnet34"}')
+    monkeypatch.setattr("transfer.start.model_folder", lambda *_: tmp_path)
+    data = class_folders({"a": 3, "b": 3})
+    plan = plan_for(Request("labelled_images", data, {"weights": "last"}), store, Silent())
+    recipe = plan.settled.recipe
+    assert (recipe.weights, recipe.backbone) == ("before", "resnet34")

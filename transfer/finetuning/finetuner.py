@@ -239,6 +239,11 @@ class Trainer:
     def _close_epoch(self, validation: Validation) -> None:
         """Score the epoch that is through, keep a checkpoint of it, then tell of it."""
         done = self._position
+        if not validation.is_finite:
+            raise TrainingError(
+                f"the network gave no numbers on val after epoch {done.epoch}; "
+                f"take a smaller --lr than {self._recipe.peak_lr:g}"
+            )
         loss, speed = done.loss / self._training.rows, self._training.rows / done.seconds
         improved = self._best.offer(self._judged, validation, done.epoch)
         self._schedule.hear(self._best.rank(validation))

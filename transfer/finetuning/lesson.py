@@ -35,6 +35,7 @@ class Lesson:
         predict: (network, row numbers) -> what it says of them, by the scoring path.
         score: what was said of the val rows -> scores by name.
         headline: which score picks the best weights.
+        by_embeddings: it is judged by embeddings; else nobody needs those of the val rows.
     """
 
     batches: Batches
@@ -47,6 +48,7 @@ class Lesson:
     predict: Callable[[Network, NDArray[np.int64]], Said]
     score: Callable[[Said], dict[str, float]]
     headline: str
+    by_embeddings: bool = False
 
     def validation(self, said: Said) -> Validation:
         """Return what was said of the val rows together with its scores."""

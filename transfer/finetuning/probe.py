@@ -95,9 +95,9 @@ def fit_head(
     affine = head.affine if isinstance(head, ResidualMLP) else head
     if isinstance(affine, Cosine):
         affine.place(_class_means(train, affine.out_features))
-        logits = affine(train.features.float()).detach().double()
+        logits = affine(train.features.float().to(affine.weight.device)).detach().cpu().double()
         return float(losses(logits, train.targets).mean())
-    start = affine.bias.detach().clone()
+    start = affine.bias.detach().cpu().clone()  # the head may be on a card; the fit never is
     fitted = fit_linear_head(train, val, AffineLoss(len(affine.weight), start, losses), settings)
     affine.place(fitted.weight, fitted.bias)
     return fitted.train_loss

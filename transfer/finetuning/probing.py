@@ -35,7 +35,8 @@ def probe(network: Network, lesson: Lesson, recipe: Recipe, host: Host, best: Be
     with torch.inference_mode():
         logits = network.head(host.compute.move(val.features))
         probabilities = lesson.objective.probabilities(logits).cpu().numpy()
-    validation = lesson.validation(Said(probabilities, val.features.numpy()))
+    embeddings = val.features.numpy() if lesson.by_embeddings else None
+    validation = lesson.validation(Said(probabilities, embeddings))
     improved = best.offer(network, validation, epoch=0)
     return EpochLog(0, loss, 0.0, speed, validation.scores, improved)
 

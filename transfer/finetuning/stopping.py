@@ -20,6 +20,11 @@ class Validation(NamedTuple):
     said: Said
     scores: dict[str, float]
 
+    @property
+    def is_finite(self) -> bool:
+        """Say whether all it said is numbers: scores of ranks come out well even where none is."""
+        return bool(np.isfinite(self.said.probabilities).all())
+
 
 class Best:
     """The best weights so far, by the headline on val; the first of equals is kept.

@@ -82,9 +82,14 @@ class Cosine(nn.Module):
             return self.scale * F.linear(directions, F.normalize(self.weight))
 
     def place(self, weight: Tensor, bias: Tensor | None = None) -> None:  # noqa: ARG002  # as of all heads
-        """Take the class means (K, D) as centres; a cosine has no bias, what is given is unused."""
+        """Take the class means (K, D) as centres; a cosine has no bias, what is given is unused.
+
+        A class without rows, whose mean has no direction, keeps the centre it was drawn with.
+        """
         with torch.no_grad():
-            self.weight.copy_(F.normalize(weight))
+            means = weight.to(self.weight.device)
+            known = means.norm(dim=1, keepdim=True) > 0
+            self.weight.copy_(torch.where(known, F.normalize(means), self.weight))
 
 
 class ResidualMLP(nn.Module):

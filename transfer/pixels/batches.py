@@ -1,5 +1,7 @@
 """From rows to batches of tensors, the same whatever the number of processes that read them."""
 
+import os
+import signal
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 from transfer.images.pictures import Pixels
 from transfer.pixels.cache import Pictures, stack
 from transfer.pixels.views import TrainingViews, epoch_order, even_batches
+from transfer.samples.target import Targets
 
 _AHEAD = 2
 # A step on a CPU takes every core and waits for the slowest: where they are few, a reader beside it
@@ -27,7 +30,8 @@ class Batch(NamedTuple):
 
     Attributes:
         pixels: (B, C, S, S) uint8, or float32 in [0, 1]; channels-last in memory.
-        targets: (B,) int64, class numbers; all zero where labels are not known.
+        targets: (B,) int64, class numbers or ranks, or (B, K) float32 of 0 and 1; all zero where
+            labels are not known.
         numbers: (B,) int64, which rows of the manifest they are.
     """
 
@@ -50,7 +54,7 @@ class Batches:
     def __init__(  # noqa: PLR0913  # what to read, how much at once, and by whom
         self,
         pictures: Pictures,
-        targets: NDArray[np.int64],
+        targets: Targets,
         views: TrainingViews | None = None,
         *,
         batch_size: int,
@@ -62,7 +66,7 @@ class Batches:
 
         Args:
             pictures: working-size pixels by row number.
-            targets: class numbers by row number, (N,).
+            targets: by row number, (N,) or (N, K).
             views: of the task; without them training batches are plain.
             batch_size: rows of a step.
             seed: of the order of an epoch.
@@ -82,8 +86,10 @@ class Batches:
                 batch_size=None,
                 collate_fn=_as_it_is,
                 num_workers=workers,
+                worker_init_fn=_end_in_peace,
                 persistent_workers=True,
                 pin_memory=torch.cuda.is_available(),
+                generator=torch.Generator(),  # else it draws from the state that dropout draws from
             )
 
     def training(
@@ -152,7 +158,7 @@ class _Reader(Dataset[Batch]):
     def __init__(
         self,
         pictures: Pictures,
-        targets: NDArray[np.int64],
+        targets: Targets,
         views: TrainingViews | None,
         threads: int,
     ) -> None:
@@ -193,3 +199,9 @@ class _Reader(Dataset[Batch]):
 
 def _as_it_is(batch: Any) -> Any:  # what torch calls a collate_fn: the reader has collated
     return batch
+
+
+def _end_in_peace(worker: int) -> None:  # noqa: ARG001  # torch's form
+    # A system that ends a machine tells all processes at once. A loader process that dies of it
+    # would raise an error in the middle of the step that the training still has to finish.
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))

@@ -7,6 +7,7 @@ value, all of which are the record's; a run and a model are looked for before th
 import json
 import posixpath
 import re
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
@@ -84,11 +85,15 @@ class Delivery:
 
     def close(self) -> None:
         """Let go of the record, which is delivered: for good, unless its run may be continued."""
-        done = self._record.status == "FINISHED"
-        if done or not self._store.checkpoints(self._record.id).is_dir():
-            self._record.remove()
-        else:
+        checkpoints = self._store.checkpoints(self._record.id)
+        if self._record.status == "FINISHED":
+            shutil.rmtree(
+                checkpoints, ignore_errors=True
+            )  # its process may have died before it did
+        if checkpoints.is_dir():
             self._record.unlock()
+        else:
+            self._record.remove()
 
     def _next(self) -> tuple[list[Event], int]:
         """Return the next event, or as many events of numbers as fit into one request."""

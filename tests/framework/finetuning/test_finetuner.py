@@ -287,3 +287,16 @@ def test_a_training_that_goes_on_ends_as_one_that_never_stopped(
         assert [(log.epoch, log.loss) for log in second.logs] == [
             (log.epoch, log.loss) for log in whole.logs
         ]
+
+
+def test_weights_that_the_last_step_broke_are_not_kept_whatever_they_score(lesson: Lesson) -> None:
+    def validate(_: Network) -> Validation:
+        said = np.full((1, 3), np.nan if lesson.logs else 0.5, np.float32)
+        return Validation(Said(said), {"accuracy": next(lesson.headlines)})
+
+    lesson._validate = validate  # type: ignore[method-assign]  # a rising score without numbers
+    assert lesson.train() == Ended(
+        Ending.DIVERGED,
+        "the network gave no numbers on val after epoch 2; take a smaller --lr than 0.01",
+    )
+    assert lesson.best.epoch == 1

@@ -71,6 +71,15 @@ def test_cosine_logits_are_scaled_cosines_to_the_centres() -> None:
     assert [name for name, _ in head.named_parameters()] == ["weight"]
 
 
+def test_a_class_without_a_mean_keeps_its_own_centre() -> None:
+    head, means = Cosine(D, K, scale=10.0), torch.randn(K, D)
+    means[1], drawn = 0, head.weight[1].clone()
+    head.place(means)
+    assert torch.equal(head.weight[1], drawn)
+    head(features()).logsumexp(dim=1).sum().backward()
+    assert head.weight.grad.norm() < 1e3  # of a centre without length it would be 1e12
+
+
 def test_a_cosine_is_not_rounded_by_half_precision() -> None:
     head = Cosine(D, K, scale=30.0)
     exact = head(features())

@@ -1,3 +1,4 @@
+import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -170,3 +171,18 @@ def test_an_epoch_may_be_left_half_way() -> None:
     next(half)
     half.close()  # as Ctrl-C does
     assert sorted(order(made.training(NUMBERS, 1))) == NUMBERS.tolist()
+
+
+def test_reading_leaves_the_random_state_that_dropout_draws_from_alone() -> None:
+    before = torch.get_rng_state()
+    order(batches(workers=1).plain(NUMBERS))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_loader_process_that_the_system_ends_raises_nothing_in_a_step() -> None:
+    made = batches(workers=1)
+    order(made.plain(NUMBERS))
+    (process,) = made._loader._iterator._workers  # type: ignore[union-attr]  # there is one
+    subprocess.run(["kill", "-TERM", str(process.pid)], check=True)  # torch obeys its own process
+    process.join()
+    assert process.exitcode == 0

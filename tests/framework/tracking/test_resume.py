@@ -233,6 +233,17 @@ def test_what_did_not_finish_stays_while_there_are_checkpoints_and_is_one_run(
     assert find_run(store, record_id).status == status
 
 
+def test_checkpoints_that_a_finished_run_left_go_with_its_record(store: Store) -> None:
+    tracker = MlflowTracker(store, pytest.fail)
+    record_id = tracker.start(_RUN)
+    store.checkpoints(record_id).mkdir(parents=True)
+
+    tracker.finish("FINISHED")  # its process may be killed before it takes them away
+
+    assert not store.checkpoints(record_id).exists()
+    assert not (store.records / record_id).exists()
+
+
 def test_a_run_goes_on_in_mlflow_while_it_is_continued(store: Store) -> None:
     tracker = MlflowTracker(store, pytest.fail)
     record_id = tracker.start(_RUN)
