@@ -190,15 +190,16 @@ def _focal_cross_entropy(logits: Tensor, targets: Tensor, smoothing: float = 0.0
 
 def _binary(logits: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
     """Return the mean over K independent yes-no questions."""
-    wanted = targets * (1 - smoothing) + smoothing / 2
+    wanted = (targets * (1 - smoothing) + smoothing / 2).to(logits.dtype)  # else it decides
     losses = F.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
     return losses.mean(dim=1)
 
 
 def _focal_binary(logits: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
-    wanted = targets * (1 - smoothing) + smoothing / 2
+    """Return the questions of `_binary`, each times (1 - p)^2, p of its true answer."""
+    wanted = (targets * (1 - smoothing) + smoothing / 2).to(logits.dtype)
     losses = F.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
-    wrong = (targets - logits.sigmoid()).abs()  # 1 - p of what is true
+    wrong = (targets - logits.sigmoid()).abs()
     return (wrong**FOCAL_GAMMA * losses).mean(dim=1)
 
 

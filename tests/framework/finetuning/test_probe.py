@@ -17,6 +17,8 @@ from transfer.finetuning.probe import (
     l2_path,
 )
 from transfer.network.heads import Cosine, Linear, ResidualMLP
+from transfer.network.objective import OBJECTIVES
+from transfer.samples.target import TargetKind
 from transfer.settings import ProbeSettings
 
 CLASSES, WIDTH = 3, 6
@@ -65,6 +67,22 @@ def test_the_head_is_scikit_learn_s_logistic_regression(l2: float) -> None:
     for features, _ in (train, val):
         expected = model.predict_proba(scaler.transform(features.double().numpy()))
         assert np.abs(probabilities(head, features) - expected).max() < 2e-3
+
+
+def test_a_head_of_several_labels_is_a_logistic_regression_for_each() -> None:
+    features, classes = part(150, seed=0)
+    labels = np.stack([classes == 0, classes != 1, features[:, 0].numpy() > 5], axis=1)
+    rows = Labelled(features, torch.from_numpy(labels.astype(np.float32)))
+    head, l2 = Linear(WIDTH, 3), 1e-2
+    losses = OBJECTIVES[TargetKind.MULTI_LABEL].loss
+    fit_head(head, rows, rows, losses, ProbeSettings(l2=(l2,), iterations=500))
+    logits = head(features).detach().double().numpy()
+    standardized = StandardScaler().fit_transform(features.double().numpy())
+    for number in range(3):
+        # The loss is the mean over the labels: each has a third of it, and all of its own penalty.
+        model = LogisticRegression(C=1 / (3 * l2 * len(labels)), tol=1e-10, max_iter=10_000)
+        expected = model.fit(standardized, labels[:, number]).decision_function(standardized)
+        assert np.abs(logits[:, number] - expected).max() < 1e-2
 
 
 def test_the_folded_head_gives_the_standardized_model_s_logits() -> None:

@@ -52,6 +52,33 @@ def test_every_kind_of_target_has_an_objective() -> None:
     assert set(OBJECTIVES) == set(TargetKind)
 
 
+@pytest.mark.parametrize(
+    ("kind", "targets", "balance"),
+    [
+        (SINGLE, TARGETS, "none"),
+        (SINGLE, TARGETS, "weights"),
+        (SINGLE, TARGETS, "focal"),
+        (MULTI, LABELS.astype(np.float32), "none"),
+        (MULTI, LABELS.astype(np.float32), "focal"),
+        (ORDINAL, RANKS, "none"),
+        (IDENTITY, TARGETS, "none"),
+    ],
+)
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_losses_are_as_exact_as_the_logits(
+    kind: TargetKind, targets: np.ndarray, balance: str, smoothing: float
+) -> None:
+    # A probe's line search needs the eighth digit, and targets of several labels are float32.
+    rows = rows_of(kind, targets, smoothing, balance)
+    assert rows.dtype == torch.float64
+    assert (
+        loss_of(kind, smoothing, balance)
+        .rows(torch.tensor(LOGITS, dtype=torch.float32), torch.tensor(targets))
+        .dtype
+        == torch.float32
+    )
+
+
 @pytest.mark.parametrize("kind", [SINGLE, IDENTITY])
 @pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.5])
 def test_the_loss_is_cross_entropy_with_labels_spread_over_all_classes(
