@@ -66,9 +66,9 @@ def tell(result: "RunResult", out: Path, tracking_uri: str | None) -> None:
     ERR.print("           the test rows were not looked at. To go on from here:")
     if result.status == "KILLED":
         ERR.print(f"           transfer resume {name}{into}")
-        raise typer.Exit(_TERMINATED if result.ended.startswith("terminated") else _INTERRUPTED)
-    ERR.print(f"           {again} --weights {name} --lr SMALLER{into}")
-    raise typer.Exit(_FAILED)
+    else:
+        ERR.print(f"           {again} --weights {name} --lr SMALLER{into}")
+    raise typer.Exit(_code(result))
 
 
 def tell_repeated(result: "Repeated", out: Path, tracking_uri: str | None) -> None:
@@ -85,8 +85,15 @@ def tell_repeated(result: "Repeated", out: Path, tracking_uri: str | None) -> No
     OUT.print(f"run        {result.name} ({result.run_id}), {runs}")
     if result.status != "FINISHED":
         ERR.print(f"{result.status.lower():<10} {result.ended}")
-        raise typer.Exit(_INTERRUPTED if result.status == "KILLED" else _FAILED)
+        raise typer.Exit(_code(result))
     OUT.print(f"next       transfer ui{_options('--store', out, tracking_uri)}")
+
+
+def _code(result: "RunResult | Repeated") -> int:
+    """Return the exit code of what ended before its time."""
+    if result.status != "KILLED":
+        return _FAILED
+    return _TERMINATED if result.ended.startswith("terminated") else _INTERRUPTED
 
 
 def _scores_line(scores: Mapping[str, float]) -> str:
