@@ -156,10 +156,11 @@ def check_settings(card: Card, defaults: Recipe) -> None:
             "start all of them again with --folds or --fractions"
         )
     then, now = set(dotted(card.recipe)), set(defaults.dotted())
+    more, lacking = (sorted(names) or "nothing" for names in (then - now, now - then))
     if then != now:
         raise CheckpointError(
             f"run {card.name!r} was made by version {card.version}, whose recipe differs: "
-            f"it has {sorted(then - now) or 'nothing'} more and lacks {sorted(now - then)}. "
+            f"it has {more} more and lacks {lacking}. "
             f"Continue it with that version, or start anew with --weights {card.name}"
         )
 
