@@ -41,11 +41,15 @@ def light_of(label: str, labels: Sequence[str]) -> np.ndarray:
 
 
 def draw_table(folder: Path, labels: Sequence[str]) -> Path:
-    """Write noise with a tint that tells the label, and the table that says which."""
+    """Write noise with a tint that tells the label, if not surely, and the table with all labels.
+
+    Of answers that are all right there would be no interval.
+    """
     rng, rows = np.random.default_rng(0), []
     for number in range(COUNT):
         label = labels[number % len(labels)]
-        pixels = rng.normal(light_of(label, labels), 40, (40, 40, 3))
+        tint = rng.normal(light_of(label, labels), 60)
+        pixels = rng.normal(tint, 40, (40, 40, 3))
         name = f"picture {number}.png"
         Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(folder / name)
         rows.append((name, label))

@@ -124,7 +124,6 @@ def test_a_killed_run_goes_on_to_the_same_bits(
     left = kept("killed é")
     assert left.run.status == "KILLED"
     checkpoints = left.store.checkpoints(left.run.record_id)
-    assert set(left.history("train/loss")) == {0, 1}
     assert [file.stem[:9] for file in checkpoints.glob("*.pt")] == [f"{MIDDLE:09d}"]
 
     typed = command_line("resume", "killed é", "--out", first.out)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import torch
@@ -50,7 +51,7 @@ def taught(
             size=32,
             batch_size=8,
             settings=POOR if strategy is not Strategy.PROBE else None,
-            name=f"by {strategy}",
+            name=f"by {strategy} {uuid4().hex[:6]}",  # no two at once may choose the same
             out=first.out,
         )
         return result, kept(result.name)
