@@ -33,17 +33,18 @@ from transfer.finetuning.finetuner import EpochLog, Training, finetune
 from transfer.finetuning.schedule import build_optimizer
 from transfer.finetuning.stopping import Best, Validation
 from transfer.network.backbone import build_network
-from transfer.network.freezing import BatchStatistics, train_all
-from transfer.network.objective import OBJECTIVES
+from transfer.network.freezing import BatchStatistics, train_from
+from transfer.network.objective import make_loss
 from transfer.pixels.batches import Batches
 from transfer.pixels.cache import Pictures, memory_for_pixels
 from transfer.pixels.views import TrainingViews
 from transfer.recipe import Recipe
 from transfer.samples.manifest import Row
 from transfer.samples.target import TargetKind
+from transfer.settings import TrainingSettings
 
 CLASSES = 10
-LOSS = OBJECTIVES[TargetKind.SINGLE_LABEL].loss
+LOSS = make_loss(TargetKind.SINGLE_LABEL, TrainingSettings(), [1] * CLASSES)
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ class BareStep:
         self._network = build_network(case.backbone, CLASSES).to(
             device=compute.device, memory_format=memory_format
         )
-        train_all(self._network, BatchStatistics.UPDATED)
+        train_from(self._network, 0, BatchStatistics.UPDATED)
         self._optimizer = build_optimizer(self._network, recipe.peak_lr, recipe.training)
         shape = (case.batch_size, 3, case.size, case.size)
         pixels = torch.randint(0, 256, shape, dtype=torch.uint8)
@@ -108,7 +109,7 @@ class BareStep:
     def _step(self) -> torch.Tensor:
         with self._compute.autocast():
             logits = self._network(self._pixels)
-        loss = LOSS(logits.float(), self._targets, self._settings.label_smoothing)
+        loss = LOSS(logits.float(), self._targets)
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self._network.parameters(), self._settings.clip_norm)

@@ -77,6 +77,7 @@ class Recorder:
 
     def __init__(self) -> None:
         self.run: RunDescription | None = None
+        self.resumed: str | None = None
         self.tags: dict[str, str] = {}
         self.numbers: dict[tuple[str, int], float] = {}
         self.inputs: list[DataInput] = []
@@ -84,8 +85,8 @@ class Recorder:
         self.model: dict[str, bytes] = {}
         self.status: Status | None = None
 
-    def start(self, run: RunDescription) -> str:
-        self.run = run
+    def start(self, run: RunDescription, resume: str | None = None) -> str:
+        self.run, self.resumed = run, resume
         return "recorded"
 
     def tag(self, tags: Mapping[str, str]) -> None:

@@ -13,23 +13,28 @@ if TYPE_CHECKING:
     from transfer.images.pictures import Pixels, read_picture
     from transfer.plugin.discovery import load_task
     from transfer.plugin.task import Augmentation, Task
-    from transfer.recipe import Recipe, TaskSettings
+    from transfer.recipe import Recipe
+    from transfer.resumption import resume
     from transfer.samples.layouts.detect import read_layout
     from transfer.samples.manifest import Manifest, Row
     from transfer.samples.new_folder import new_folder
+    from transfer.samples.target import Labelling, TargetKind
+    from transfer.settings import TaskSettings
     from transfer.shipping.predictor import Predictor, load
     from transfer.start import fit
 
 _HOME = {
     "Augmentation": "transfer.plugin.task",
+    "Labelling": "transfer.samples.target",
     "Manifest": "transfer.samples.manifest",
     "Pixels": "transfer.images.pictures",
     "Predictor": "transfer.shipping.predictor",
     "Recipe": "transfer.recipe",
     "Row": "transfer.samples.manifest",
     "RunResult": "transfer.experiment",
+    "TargetKind": "transfer.samples.target",
     "Task": "transfer.plugin.task",
-    "TaskSettings": "transfer.recipe",
+    "TaskSettings": "transfer.settings",
     "TransferError": "transfer.errors",
     "fit": "transfer.start",
     "load": "transfer.shipping.predictor",
@@ -37,16 +42,19 @@ _HOME = {
     "new_folder": "transfer.samples.new_folder",
     "read_layout": "transfer.samples.layouts.detect",
     "read_picture": "transfer.images.pictures",
+    "resume": "transfer.resumption",
 }
 
 __all__ = [
     "Augmentation",
+    "Labelling",
     "Manifest",
     "Pixels",
     "Predictor",
     "Recipe",
     "Row",
     "RunResult",
+    "TargetKind",
     "Task",
     "TaskSettings",
     "TransferError",
@@ -56,6 +64,7 @@ __all__ = [
     "new_folder",
     "read_layout",
     "read_picture",
+    "resume",
 ]
 
 

@@ -9,6 +9,7 @@
   + RecipeError           a setting that is unknown or out of range
   + WeightsError          weights that are missing or do not fit
   + TrainingError         training that cannot go on
+  + CheckpointError       a run that cannot be continued
   + StoreError            a run store that cannot be read or written
   + RunNotFoundError      no run of that name
   + OutputError           a place that cannot be written to
@@ -49,6 +50,10 @@ class WeightsError(TransferError, ValueError):
 
 class TrainingError(TransferError, ArithmeticError):
     """Training that cannot go on, such as a loss that is no number."""
+
+
+class CheckpointError(TransferError, ValueError):
+    """A run that cannot be continued: its checkpoint is damaged, or something else differs."""
 
 
 class StoreError(TransferError, OSError):

@@ -1,40 +1,37 @@
-"""Every picture a run logs, as the bytes of a PNG: equal values give equal bytes.
+"""Every picture a run logs, as the bytes of a PNG: equal values give equal bytes."""
 
-Drawn on figures of their own, never through pyplot: nothing stays open, and threads do not meet.
-"""
-
-import io
 import re
 import textwrap
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
+from transfer.drawing import (
+    BLUE,
+    INK,
+    LEGEND,
+    MUTED,
+    ORANGE,
+    PALE_BLUE,
+    PAPER,
+    WIDTH_PX,
+    new_figure,
+    png,
+    style,
+)
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
 
-_MOST_BYTES = 120_000  # of a picture; one that would be larger is given fewer colours
-_WIDTH_PX = 800  # what MLflow's artifact viewer has room for
-_DPI = 100
-
-# Okabe & Ito's blue and vermilion: told apart by every kind of colour vision.
-_BLUE, _PALE_BLUE, _ORANGE = "#0072b2", "#8cc1e0", "#d55e00"
-_PAPER, _INK, _MUTED, _GRID = "#ffffff", "#2f3a42", "#68747d", "#e4e8eb"
-_LEGEND: dict[str, Any] = {
-    "fontsize": 9,
-    "labelcolor": _INK,
-    "facecolor": _PAPER,
-    "edgecolor": _GRID,
-}
-
 _MOST_MARKERS = 40  # epochs; the markers of more run together
 _MOST_COUNTED = 20  # classes; the cells of more have no room for a number
+_MOST_LABELS = 40  # bars
 _DARK_SHARE = 0.35  # of a cell; from there on white is easier to read
 _RGB = 3
 _BREAKS = re.compile(r"(\s+|(?<=[a-z])(?=[A-Z])|(?<=_))")  # class names are long, but have parts
@@ -57,31 +54,44 @@ def learning_curves(epochs: pd.DataFrame, headline: str, best_epoch: int) -> byt
     shown = [name for name in panels if name == headline or trained[name].notna().any()]
     heights = [panels[name][1] for name in shown]
     title = f"Learning curves: {score}, epoch {best_epoch} kept"
-    figure = _new_figure(int(110 + 75 * sum(heights)), title)
+    figure = new_figure(int(110 + 75 * sum(heights)), title)
     stack = figure.subplots(len(shown), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
     marker = "o" if len(trained) <= _MOST_MARKERS else ""
     for axes, name in zip(stack, shown, strict=True):
-        _style(axes, ylabel=panels[name][0])
-        axes.axvline(best_epoch, color=_ORANGE, linewidth=1, linestyle="--")
-        axes.plot(trained["epoch"], trained[name], color=_BLUE, marker=marker, markersize=4)
+        style(axes, ylabel=panels[name][0])
+        axes.axvline(best_epoch, color=ORANGE, linewidth=1, linestyle="--")
+        axes.plot(trained["epoch"], trained[name], color=BLUE, marker=marker, markersize=4)
         axes.margins(y=0.15)
     _mark_epochs(stack[shown.index(headline)], epochs.set_index("epoch")[headline], best_epoch)
-    stack[-1].set_xlabel("epoch", color=_INK)
+    stack[-1].set_xlabel("epoch", color=INK)
     stack[-1].set_xlim(epochs["epoch"].min() - 0.5, epochs["epoch"].max() + 0.5)
     stack[-1].locator_params(axis="x", integer=True, min_n_ticks=1)
     figure.align_ylabels()
-    return _png(figure)
+    return png(figure)
 
 
 def _mark_epochs(axes: "Axes", scores: "pd.Series[float]", best_epoch: int) -> None:
     if 0 in scores.index:
-        axes.axhline(scores[0], color=_MUTED, linewidth=1, linestyle=":")
-        axes.plot(0, scores[0], "D", color=_MUTED, markersize=6, label=f"probe: {scores[0]:.3f}")
+        axes.axhline(scores[0], color=MUTED, linewidth=1, linestyle=":")
+        axes.plot(0, scores[0], "D", color=MUTED, markersize=6, label=f"probe: {scores[0]:.3f}")
     if best_epoch in scores.index:
         label = f"kept, epoch {best_epoch}: {scores[best_epoch]:.3f}"
         ring: dict[str, Any] = {"fillstyle": "none", "markersize": 12, "markeredgewidth": 2}
-        axes.plot(best_epoch, scores[best_epoch], "o", color=_ORANGE, label=label, **ring)
-    axes.legend(**_LEGEND)
+        axes.plot(best_epoch, scores[best_epoch], "o", color=ORANGE, label=label, **ring)
+    axes.legend(**LEGEND)
+
+
+def data_curve(curve: pd.DataFrame, score: str) -> bytes:
+    """Draw a score, columns `value`, `low`, `high`, over the training `rows` it took, as PNG."""
+    score = score.replace("_", " ")
+    figure = new_figure(420, f"Learning curve: {score} on val, by training rows")
+    axes = figure.subplots(subplot_kw={"xscale": "log"})
+    style(axes, xlabel="training rows", ylabel=score)
+    axes.fill_between(curve["rows"], curve["low"], curve["high"], color=PALE_BLUE, alpha=0.4)
+    axes.plot(curve["rows"], curve["value"], color=BLUE, marker="o", markersize=4)
+    axes.minorticks_off()
+    axes.set_xticks(curve["rows"], [f"{rows:,}" for rows in curve["rows"]])
+    return png(figure)
 
 
 def confusion_matrix(counts: NDArray[np.int64], classes: Sequence[str]) -> bytes:
@@ -99,7 +109,7 @@ def confusion_matrix(counts: NDArray[np.int64], classes: Sequence[str]) -> bytes
     names = [_shorten(name, 26) for name in classes]
     names_px = 0.85 * size * max(map(len, names))
     side_px = cell_px * len(classes)
-    figure = _new_figure(
+    figure = new_figure(
         int(side_px + names_px + 90),
         f"Confusion matrix: {np.trace(counts):,} of {counts.sum():,} rows right",
         width_px=int(max(side_px + names_px + 160, 500)),
@@ -108,7 +118,7 @@ def confusion_matrix(counts: NDArray[np.int64], classes: Sequence[str]) -> bytes
     axes = figure.subplots()
     # The square root: a mistake made one time in twenty must not look like none.
     image = axes.imshow(np.sqrt(shares), cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
-    _style(axes, xlabel="said", ylabel="true", grid=False)
+    style(axes, xlabel="said", ylabel="true", grid=False)
     step = int(np.ceil(10 / cell_px))
     ticks = np.arange(0, len(classes), step)
     text: dict[str, Any] = {"fontsize": size, "parse_math": False}
@@ -117,7 +127,7 @@ def confusion_matrix(counts: NDArray[np.int64], classes: Sequence[str]) -> bytes
     _share_bar(figure, image)
     if len(classes) <= _MOST_COUNTED:
         _write_counts(axes, counts, shares)
-    return _png(figure)
+    return png(figure)
 
 
 def _cell_px(classes: int) -> float:
@@ -129,16 +139,44 @@ def _share_bar(figure: "Figure", image: "AxesImage") -> None:
     shares = [0, 0.05, 0.2, 0.5, 1]
     bar = figure.colorbar(image, shrink=0.7, aspect=30, ticks=np.sqrt(shares))
     bar.ax.set_yticklabels([f"{share:.0%}" for share in shares])
-    bar.ax.tick_params(colors=_INK, labelsize=8, length=0)
-    bar.set_label("share of the true class", color=_INK, fontsize=9)
+    bar.ax.tick_params(colors=INK, labelsize=8, length=0)
+    bar.set_label("share of the true class", color=INK, fontsize=9)
     bar.outline.set_visible(False)
 
 
 def _write_counts(axes: "Axes", counts: NDArray[np.int64], shares: NDArray[np.float64]) -> None:
     for row, column in np.argwhere(counts):
-        color = _PAPER if shares[row, column] > _DARK_SHARE else _INK
+        color = PAPER if shares[row, column] > _DARK_SHARE else INK
         text: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 8, "color": color}
         axes.text(column, row, str(counts[row, column]), **text)
+
+
+def average_precisions(labels: pd.DataFrame) -> bytes:
+    """Draw the average precision of each label with its interval, beside its rows, as PNG.
+
+    Labels stand from the best to the worst; of more than forty, only the worst.
+
+    Args:
+        labels: one row per label, with columns `class`, `rows`, `ap`, `ap_low` and `ap_high`, nan
+            where there is no number.
+    """
+    ranked = labels.sort_values("ap", kind="stable", na_position="last")
+    shown = ranked[:_MOST_LABELS][::-1]
+    which = f"{len(labels)}" if len(shown) == len(labels) else f"the worst {len(shown)}"
+    figure = new_figure(110 + 20 * len(shown), f"Average precision of {which} labels")
+    left, right = figure.subplots(1, 2, sharey=True, width_ratios=[3, 1])
+    places = np.arange(len(shown))[::-1]
+    style(left, xlabel="average precision, and its interval")
+    left.barh(places, shown["ap"], color=PALE_BLUE)
+    left.hlines(places, shown["ap_low"], shown["ap_high"], color=BLUE, linewidth=2)
+    left.set_xlim(0, 1)
+    names = [_shorten(name, 30) for name in shown["class"]]
+    left.set_yticks(places, names, fontsize=9, parse_math=False)
+    style(right, xlabel="rows with the label")
+    bars = right.barh(places, shown["rows"], color=MUTED)
+    right.bar_label(bars, [f"{rows:,}" for rows in shown["rows"]], fontsize=8, padding=2, color=INK)
+    right.margins(x=0.3)
+    return png(figure)
 
 
 def reliability_diagram(bins: pd.DataFrame, ece: float) -> bytes:
@@ -149,29 +187,29 @@ def reliability_diagram(bins: pd.DataFrame, ece: float) -> bytes:
             the means `confidence` and `accuracy`, nan where a bin is empty.
         ece: expected calibration error over these bins (Guo et al. 2017, arXiv:1706.04599).
     """
-    figure = _new_figure(640, f"Reliability: ECE {ece:.3f} over {len(bins)} bins")
+    figure = new_figure(640, f"Reliability: ECE {ece:.3f} over {len(bins)} bins")
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     middle, width = (bins["low"] + bins["high"]) / 2, (bins["high"] - bins["low"]) * 0.9
     gap = bins["confidence"] - bins["accuracy"]
-    _style(upper, ylabel="accuracy: how often it is right")
-    upper.plot([0, 1], [0, 1], color=_MUTED, linewidth=1, linestyle="--", label="as right as sure")
-    upper.bar(middle, bins["accuracy"], width, color=_PALE_BLUE, label="accuracy")
+    style(upper, ylabel="accuracy: how often it is right")
+    upper.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle="--", label="as right as sure")
+    upper.bar(middle, bins["accuracy"], width, color=PALE_BLUE, label="accuracy")
     shade: dict[str, Any] = {
         "facecolor": "none",
-        "edgecolor": _ORANGE,
+        "edgecolor": ORANGE,
         "hatch": "////",
         "linewidth": 0,
     }
     label = "gap to the mean confidence"
     upper.bar(middle, gap, width, bottom=bins["accuracy"], label=label, **shade)
     upper.set(xlim=(0, 1), ylim=(0, 1.02))
-    upper.legend(**_LEGEND)
-    _style(lower, xlabel="confidence: how sure the network is", ylabel="rows")
-    bars = lower.bar(middle, bins["rows"], width, color=_MUTED)
+    upper.legend(**LEGEND)
+    style(lower, xlabel="confidence: how sure the network is", ylabel="rows")
+    bars = lower.bar(middle, bins["rows"], width, color=MUTED)
     numbers = [f"{rows:,}" if rows else "" for rows in bins["rows"]]
-    lower.bar_label(bars, numbers, color=_INK, fontsize=8, padding=2)
+    lower.bar_label(bars, numbers, color=INK, fontsize=8, padding=2)
     lower.margins(y=0.25)
-    return _png(figure)
+    return png(figure)
 
 
 def picture_grid(
@@ -190,13 +228,13 @@ def picture_grid(
         title: what is seen.
         columns: pictures in a row.
     """
-    pitch_px = _WIDTH_PX // columns
+    pitch_px = WIDTH_PX // columns
     side_px = pitch_px - 4
     texts = [_wrap(caption, side_px) for caption in captions]
     row_px = side_px + 13 * max(map(len, texts), default=0) + 12
     head_px = 36
     height_px = head_px + row_px * max(1, -(-len(pictures) // columns))
-    figure = _new_figure(height_px, title, layout="none")
+    figure = new_figure(height_px, title, layout="none")
     shown = _displayable(np.stack(pictures)) if len(pictures) else ()
     for number, (picture, lines) in enumerate(zip(shown, texts, strict=True)):
         row, column = divmod(number, columns)
@@ -204,9 +242,9 @@ def picture_grid(
         # Enlarged, pixels are repeated; made smaller, averaged.
         image = Image.fromarray(picture).resize((side_px, side_px), Image.Resampling.BOX)
         figure.figimage(np.asarray(image), left, below, origin="upper")
-        text: dict[str, Any] = {"va": "top", "fontsize": 7.5, "color": _INK, "parse_math": False}
-        figure.text(left / _WIDTH_PX, (below - 3) / height_px, "\n".join(lines), **text)
-    return _png(figure)
+        text: dict[str, Any] = {"va": "top", "fontsize": 7.5, "color": INK, "parse_math": False}
+        figure.text(left / WIDTH_PX, (below - 3) / height_px, "\n".join(lines), **text)
+    return png(figure)
 
 
 def _displayable(pictures: NDArray[np.generic]) -> NDArray[np.uint8]:
@@ -231,56 +269,3 @@ def _wrap(caption: str, width_px: int) -> list[str]:
 
 def _shorten(name: str, length: int) -> str:
     return name if len(name) <= length else name[: length - 1] + "…"
-
-
-def _new_figure(
-    height_px: int,
-    title: str,
-    *,
-    width_px: int = _WIDTH_PX,
-    layout: Literal["constrained", "compressed", "none"] = "constrained",
-) -> "Figure":
-    from matplotlib.figure import Figure  # noqa: PLC0415  # half a second that only a run pays
-
-    figure = Figure((width_px / _DPI, height_px / _DPI), dpi=_DPI, facecolor=_PAPER)
-    figure.set_layout_engine(layout)
-    # A layout finds its own place above the panels for a title without y.
-    top = 1 - 8 / height_px if layout == "none" else None
-    bold: dict[str, Any] = {"fontsize": 11, "fontweight": "bold", "color": _INK}
-    figure.suptitle(title, x=8 / width_px, y=top, ha="left", va="top", parse_math=False, **bold)
-    return figure
-
-
-def _style(axes: "Axes", *, xlabel: str = "", ylabel: str = "", grid: bool = True) -> None:
-    # Said here, figure by figure: matplotlib's own settings are shared by the whole process.
-    axes.set_facecolor(_PAPER)
-    axes.set_axisbelow(True)
-    axes.tick_params(colors=_INK, labelsize=9, length=0)
-    axes.spines[:].set_color(_GRID)
-    axes.grid(visible=False)
-    if grid:
-        axes.grid(visible=True, color=_GRID, linewidth=0.8)
-    if xlabel:
-        axes.set_xlabel(xlabel, color=_INK, fontsize=10)
-    axes.set_ylabel(ylabel, color=_INK, fontsize=10)
-
-
-def _png(figure: "Figure") -> bytes:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415  # as above
-
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
-    content = _encode(image)
-    for colors in (256, 64, 16):
-        if len(content) <= _MOST_BYTES:
-            break
-        # k-means until under 30,000 pixels still move: the last ones take seconds, unseen.
-        content = _encode(image.quantize(colors, kmeans=30_000, dither=Image.Dither.NONE))
-    return content
-
-
-def _encode(image: Image.Image) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, format="PNG", optimize=True)
-    return buffer.getvalue()

@@ -3,12 +3,14 @@
 import io
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from transfer.figures import (
+    average_precisions,
     confusion_matrix,
     learning_curves,
     picture_grid,
@@ -22,8 +24,9 @@ from transfer.plan import Plan
 from transfer.samples.manifest import SPLITS
 from transfer.samples.predictions import Predictions
 from transfer.samples.split import split_counts
+from transfer.samples.target import decode_targets
 from transfer.scoring.intervals import Score, per_class_table
-from transfer.scoring.metrics import confusion, guesses, reliability
+from transfer.scoring.metrics import SCORECARDS, confusion, guesses, mistakes, reliability
 from transfer.tracking.environment import environment_tags
 from transfer.tracking.tracker import HEADLINE_TAG, THROUGHPUT, DataInput, RunDescription, Tracker
 
@@ -36,7 +39,8 @@ class Logbook:
 
     Metrics: `train/loss`, `train/lr`, `train/images_per_second` and `epoch/SCORE` (on val), a step
     an epoch, 0 being the probe; `val/SCORE` and `test/SCORE` of the kept weights, each with `_low`
-    and `_high`. Artifacts: `recipe.json`, `data/`, `scores/`, `predictions.parquet`, `figures/`.
+    and `_high`. Artifacts: `recipe.json`, `data/`, `scores/`, `decisions/`, `predictions.parquet`,
+    `figures/`.
     """
 
     def __init__(self, plan: Plan, tracker: Tracker, *, log_pictures: bool) -> None:
@@ -44,18 +48,29 @@ class Logbook:
         self._plan, self._tracker, self._log_pictures = plan, tracker, log_pictures
         self._epochs: list[EpochLog] = []
 
-    def open(self, tags: Mapping[str, str]) -> str:
-        """Start the run with its settings and data, and `tags` beside ours; return its id."""
+    def open(self, tags: Mapping[str, str], record: str | None = None) -> str:
+        """Start the run with its settings and data, and `tags` beside ours; return its id.
+
+        With `record`, the id of one that goes on, what it has already is not said again.
+        """
         plan, recipe = self._plan, self._plan.settled.recipe
         own = {
             "transfer.task": plan.task.name,
-            HEADLINE_TAG: plan.task.headline,
+            HEADLINE_TAG: plan.headline,
             "transfer.data_digest": plan.manifest.digest(),
-            "transfer.test_digest": plan.manifest.digest("test"),
         }
+        if len(plan.manifest.numbers("test")):
+            own["transfer.test_digest"] = plan.manifest.digest("test")
         params = {name: _as_text(value) for name, value in recipe.dotted().items()}
         run_id = self._tracker.start(
-            RunDescription(plan.task.name, plan.name, params, {**environment_tags(), **own, **tags})
+            RunDescription(
+                plan.task.name,
+                plan.name,
+                params,
+                {**environment_tags(), **own, **tags},
+                parent=plan.parent,
+            ),
+            record,
         )
         self._tracker.read(self._inputs())
         self._keep_json("recipe.json", recipe.model_dump(mode="json"))
@@ -68,15 +83,21 @@ class Logbook:
     def epoch(self, log: EpochLog) -> None:
         """Record one pass over the training rows."""
         self._epochs.append(log)
-        numbers = {"train/loss": log.loss, THROUGHPUT: log.rows_per_second}
+        numbers = {"train/loss": log.loss}
+        if log.rows_per_second:
+            numbers[THROUGHPUT] = log.rows_per_second
         if log.epoch:
             numbers["train/lr"] = log.lr
         numbers |= {f"epoch/{name}": value for name, value in log.scores.items()}
         self._tracker.log(numbers, step=log.epoch)
 
+    def decision(self, name: str, value: float) -> None:
+        """Record a setting that was found by trial."""
+        self._tracker.tag({f"transfer.found_{name}": repr(value)})
+
     def curves(self, kept_epoch: int) -> None:
         """Draw how training went."""
-        headline = self._plan.task.headline
+        headline = self._plan.headline
         rows = [
             {"epoch": log.epoch, "loss": log.loss, "lr": log.lr, headline: log.scores[headline]}
             for log in self._epochs
@@ -85,20 +106,45 @@ class Logbook:
         picture = learning_curves(pd.DataFrame(rows), headline, kept_epoch)
         self._tracker.keep("figures/learning_curves.png", picture)
 
-    def scores(self, split: str, predictions: Predictions, scores: Mapping[str, Score]) -> None:
-        """Record what the kept weights reach on a split."""
-        self._tracker.log(flat(scores, f"{split}/"))
+    def scores(
+        self, split: str, predictions: Predictions, scores: Mapping[str, Score], epoch: int = 0
+    ) -> None:
+        """Record what the kept weights, those of `epoch`, reach on a split."""
+        self._tracker.log(flat(scores, f"{split}/"), step=epoch)
         table = pd.DataFrame([{"score": name, **score._asdict()} for name, score in scores.items()])
         self._keep_table(f"scores/{split}.csv", table)
-        self._keep_table(f"scores/{split}_per_class.csv", per_class_table(predictions))
-        matrix = confusion_matrix(confusion(predictions), predictions.classes)
-        self._tracker.keep(f"figures/{split}_confusion.png", matrix)
+        of_classes = per_class_table(predictions)
+        self._keep_table(f"scores/{split}_per_class.csv", of_classes)
+        card = SCORECARDS[predictions.kind]
+        if card.confusable:
+            matrix = confusion_matrix(confusion(predictions), predictions.classes)
+            self._tracker.keep(f"figures/{split}_confusion.png", matrix)
+        if "ap" in card.families:
+            self._tracker.keep(f"figures/{split}_labels.png", average_precisions(of_classes))
         if "ece" in scores:
             diagram = reliability_diagram(reliability(predictions), scores["ece"].value)
             self._tracker.keep(f"figures/{split}_reliability.png", diagram)
 
+    def table(self, path: str, table: pd.DataFrame) -> None:
+        """Keep a table as .parquet or .csv."""
+        self._keep_table(path, table)
+
+    def thresholds(self, said: Predictions) -> None:
+        """Keep from which probability on a label is said, if so, and what that was fitted on."""
+        if said.thresholds is None:
+            return
+        about = asdict(said.thresholds)
+        self._tracker.tag({"transfer.thresholds": f"fitted on {about['fitted_on']}"})
+        table = {"label": said.classes, "threshold": about["values"]}
+        columns = pd.DataFrame(table).assign(fitted_on=about["fitted_on"])
+        self._keep_table("decisions/thresholds.csv", columns)
+
     def predictions(self, of_split: Mapping[str, Predictions]) -> None:
-        """Keep every probability, row by row: key, split, label, and `p_CLASS` for each class."""
+        """Keep every probability, row by row: key, split, label, and `p_CLASS` for each class.
+
+        The thresholds, where there are any, are the same in all splits and kept beside them.
+        """
+        self.thresholds(next(iter(of_split.values())))
         tables = [_prediction_table(split, said) for split, said in of_split.items()]
         self._keep_table("predictions.parquet", pd.concat(tables, ignore_index=True))
 
@@ -124,14 +170,17 @@ class Logbook:
 
     def mistakes(self, pictures: Pictures, numbers: NDArray[np.int64], said: Predictions) -> None:
         """Draw the rows that the network was surest about and wrong."""
-        wrong = np.flatnonzero(guesses(said) != said.targets)
+        wrong, sure = mistakes(said)
         if not self._log_pictures or not len(wrong):
             return
-        sure = said.probabilities.max(axis=1)
-        worst = wrong[np.argsort(-sure[wrong], kind="stable")][:_SHOWN_MISTAKES]
+        worst = wrong[:_SHOWN_MISTAKES]
+        true, guessed = (
+            decode_targets(said.kind, targets[worst], said.classes)
+            for targets in (said.targets, guesses(said))
+        )
         captions = [
-            f"{said.classes[said.targets[i]]}\nsaid {said.classes[guesses(said)[i]]} {sure[i]:.2f}"
-            for i in worst
+            f"{label or 'none'}\nsaid {guess or 'none'} {probability:.2f}"
+            for label, guess, probability in zip(true, guessed, sure, strict=False)
         ]
         shown = [pictures[numbers[i]] for i in worst]
         title = f"the surest of {len(wrong)} mistakes among {len(said)} test rows"
@@ -139,12 +188,13 @@ class Logbook:
 
     def _inputs(self) -> list[DataInput]:
         manifest = self._plan.manifest
+        data = self._plan.data.absolute()  # a run that goes on may do so from another folder
         return [
             DataInput(
-                name=self._plan.data.name,
+                name=data.name,
                 context=split,
                 digest=manifest.digest(split),
-                source=str(self._plan.data),
+                source=str(data),
                 rows=len(manifest.numbers(split)),
                 classes=len(manifest.classes),
             )
@@ -176,9 +226,9 @@ def flat(scores: Mapping[str, Score], prefix: str = "") -> dict[str, float]:
 
 
 def _prediction_table(split: str, said: Predictions) -> pd.DataFrame:
-    names = np.array(said.classes, dtype=object)
+    labels = decode_targets(said.kind, said.targets, said.classes)
     columns = {f"p_{name}": said.probabilities[:, k] for k, name in enumerate(said.classes)}
-    head = {"key": said.keys, "split": split, "group": said.groups, "label": names[said.targets]}
+    head = {"key": said.keys, "split": split, "group": said.groups, "label": labels}
     return pd.DataFrame({**head, **columns})
 
 

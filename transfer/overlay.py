@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from transfer.errors import RecipeError
-from transfer.recipe import Recipe, Settings, dotted
+from transfer.recipe import Recipe, dotted
+from transfer.settings import Settings
 
 _S = TypeVar("_S", bound=Settings)
 

@@ -12,8 +12,9 @@ from transfer.plugin.task import Task
 from transfer.progress import Progress
 from transfer.recipe import Recipe
 from transfer.samples.inspection import Broken, Inspected, inspect
-from transfer.samples.manifest import SPLITS, Manifest
+from transfer.samples.manifest import Manifest
 from transfer.samples.split import assign_splits, divided_contents, split_counts
+from transfer.scoring.metrics import SCORECARDS
 
 _SHOWN, _SHOWN_CLASSES = 5, 20
 
@@ -29,6 +30,7 @@ class Plan:
         manifest: readable rows, each with its key and its split.
         broken: files that were left out, and why.
         name: what the run shall be called.
+        parent: id of the run that this one is a part of.
     """
 
     task: Task
@@ -37,6 +39,12 @@ class Plan:
     manifest: Manifest
     broken: tuple[Broken, ...]
     name: str
+    parent: str | None = None
+
+    @property
+    def headline(self) -> str:
+        """The score that picks the best epoch: the task's, or that of its kind of target."""
+        return self.task.headline or SCORECARDS[self.manifest.target].headline
 
 
 def make_plan(
@@ -44,7 +52,7 @@ def make_plan(
     data: Path,
     layers: Sequence[Layer],
     *,
-    find_model: FindModel,
+    find_model: FindModel | None,
     progress: Progress,
     previous: Mapping[str, str] | None = None,
 ) -> Plan:
@@ -54,14 +62,17 @@ def make_plan(
         task: whose data these are.
         data: a folder or a table.
         layers: changes over the task's recipe.
-        find_model: run -> folder of its model, for weights that come from a run.
+        find_model: run -> folder of its model, for weights that come from a run; None where the
+            layers have backbone and weights decided, as those of a run that goes on.
         progress: told what was understood.
         previous: row key -> split of an earlier run, to be used again.
 
     Raises:
         RecipeError, WeightsError, DataNotFoundError, ManifestError: with what to do.
     """
-    settled = choose_weights(settle(task.defaults(), layers), find_model)
+    settled = settle(task.defaults(), layers)
+    if find_model is not None:
+        settled = choose_weights(settled, find_model)
     recipe = settled.recipe
     check_size(recipe.backbone, recipe.size)
     _say_what_was_chosen(settled, progress)
@@ -73,6 +84,8 @@ def make_plan(
             "scores will look better than they are"
         )
     _say_what_was_understood(manifest, progress)
+    if recipe.epochs is None:
+        settled = settled.with_values("data", epochs=recipe.passes(len(manifest.numbers("train"))))
     name = f"{recipe.backbone}-{recipe.strategy}-{recipe.size}px-seed{recipe.seed}"
     return Plan(task, settled, data, manifest, inspected.broken, name)
 
@@ -119,7 +132,7 @@ def _say_what_was_chosen(settled: Settled, progress: Progress) -> None:
 
 def _say_what_was_understood(manifest: Manifest, progress: Progress) -> None:
     counts = split_counts(manifest)
-    sizes = ", ".join(f"{name} {counts[name].sum():,}" for name in SPLITS if name in counts)
+    sizes = ", ".join(f"{name} {len(manifest.numbers(str(name))):,}" for name in counts)
     groups = len(set(manifest.group_numbers()))
     apart = "each alone" if groups == len(manifest) else f"in {groups:,} groups"
     progress.say(

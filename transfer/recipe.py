@@ -4,19 +4,30 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, model_validator
+from pydantic import (
+    Field,
+    SerializeAsAny,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    field_validator,
+)
 
+from transfer.errors import RecipeError
+from transfer.settings import (
+    HeadSettings,
+    MachineSettings,
+    ProbeSettings,
+    Settings,
+    SplitSettings,
+    TaskSettings,
+    TrainingSettings,
+    habits,
+)
 
-class Settings(BaseModel):
-    """Settings that never change once made; an unknown key is refused."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False
-    )
-
-
-class TaskSettings(Settings):
-    """What a task lets its users set; a task with settings derives its own model from this."""
+# Chosen on val, balanced accuracy after 10 and 20 epochs: 0.79 and 0.84 of 1,136 faces, to which 30
+# add nothing; 0.80 and 0.87 of 3,192 traffic signs.
+_FEWEST_PICTURES, _FEWEST_EPOCHS, _MOST_EPOCHS = 60_000, 10, 20
 
 
 class Strategy(StrEnum):
@@ -25,76 +36,20 @@ class Strategy(StrEnum):
     PROBE = "probe"
     FINETUNE = "finetune"
     LP_FT = "lp-ft"
+    GRADUAL = "gradual"
+    PARTIAL = "partial"
     SCRATCH = "scratch"
 
 
-class SplitSettings(Settings):
-    """Who is learned from, who selects, and who judges."""
-
-    val: float = Field(default=0.15, gt=0, lt=1)
-    """Share of the rows that selects epochs and settings."""
-    test: float = Field(default=0.15, gt=0, lt=1)
-    """Share of the rows that is scored once, at the end."""
-    calibration: float = Field(default=0.0, ge=0, lt=1)
-    """Share of the rows kept for thresholds and temperatures; 0 keeps none."""
-    seed: int = Field(default=0, ge=0)
-    """Moves rows between the splits; the run's own seed never does."""
-
-    @model_validator(mode="after")
-    def _leave_something_to_learn_from(self) -> Self:
-        held = self.val + self.test + self.calibration
-        if held >= 1:
-            raise ValueError(f"val + test + calibration = {held:g} leaves no row to train on")
-        return self
+def _rate_or_auto(value: Any, check: ValidatorFunctionWrapHandler) -> float | Literal["auto"]:
+    try:
+        rate: float | Literal["auto"] = check(value)
+    except ValidationError as error:  # one sentence for both members of the union
+        raise ValueError("a learning rate is a number above 0, or auto") from error
+    return rate
 
 
-class ProbeSettings(Settings):
-    """The linear head on frozen features (multinomial logistic regression, L-BFGS)."""
-
-    l2: tuple[Annotated[float, Field(ge=0)], ...] = Field(
-        default=(1e-4, 1e-3, 1e-2, 1e-1, 1.0), min_length=1
-    )
-    """Strengths of the L2 penalty that are tried; val picks one. Features have unit variance."""
-    iterations: int = Field(default=200, ge=1)
-    """Most L-BFGS steps for each strength."""
-
-
-class TrainingSettings(Settings):
-    """How gradient descent moves the weights."""
-
-    optimizer: str = "adamw"
-    """Any optimizer of timm; adamw forgives a learning rate that is off by three."""
-    head_lr: float = Field(default=1.0, gt=0)
-    """Learning rate of the head as a multiple of `lr`; a probed head needs no more."""
-    layer_decay: float = Field(default=0.75, gt=0, le=1)
-    """Each stage nearer to the input learns this much slower; its features are more general."""
-    weight_decay: float = Field(default=0.05, ge=0)
-    """Decoupled weight decay; never on norms and biases."""
-    warmup: float = Field(default=0.1, ge=0, lt=1)
-    """Share of the steps in which the learning rate rises; a cosine brings it to zero after."""
-    label_smoothing: float = Field(default=0.1, ge=0, lt=1)
-    """Share of each label that is spread over all classes; keeps probabilities honest."""
-    clip_norm: float = Field(default=1.0, ge=0)
-    """Longest gradient of a step; 0 does not clip."""
-    patience: int = Field(default=0, ge=0)
-    """Epochs without a better headline on val before stopping early; 0 runs them all."""
-    batch_statistics: Literal["auto", "frozen", "updated"] = "auto"
-    """Batch norm's running statistics; auto freezes them where a batch has under 16 rows."""
-
-
-class MachineSettings(Settings):
-    """What may differ between machines without changing what is learned."""
-
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where the network runs; auto takes a CUDA card where there is one."""
-    precision: Literal["auto", "bf16", "fp32"] = "auto"
-    """Of training; auto takes bf16 where the processor has it built in. Scores are fp32."""
-    workers: int | None = Field(default=None, ge=0)
-    """Processes that read pictures; unset lets the machine decide. No effect on results."""
-    threads: int | None = Field(default=None, ge=1)
-    """Threads of a step; unset takes every core."""
-    cache_gb: float | None = Field(default=None, ge=0)
-    """Most memory for decoded pixels, GB; unset takes a quarter of what is free."""
+Rate = Annotated[Annotated[float, Field(gt=0)] | Literal["auto"], WrapValidator(_rate_or_auto)]
 
 
 class Recipe(Settings):
@@ -104,23 +59,42 @@ class Recipe(Settings):
     """Any timm model name, with or without a tag."""
     weights: str = "auto"
     """Where the backbone's come from: auto, starter, none, hub, a .safetensors file, a run."""
+    bands: tuple[str, ...] = ()
+    """Names of a picture's bands, in order, such as nir,red,green; none are red, green, blue."""
+    no_data: float | None = None
+    """Value, as stored, of pixels that hold nothing in any band; left out of the bands' mean and
+    deviation."""
+    stem: Literal["copy-rgb+zero", "mean", "tile", "random"] = "copy-rgb+zero"
+    """How filters for red, green and blue become filters for other bands. copy-rgb+zero starts as
+    the network that came with the weights; mean and tile treat all bands alike."""
     strategy: Strategy = Strategy.LP_FT
-    """probe: head on frozen features. finetune: all weights at once. lp-ft: batch statistics of the
-    new pictures, probe, then all weights from there. scratch: all weights from nothing."""
-    epochs: int = Field(default=10, ge=1)
-    """Passes over the training rows; a probe needs none."""
+    """lp-ft: batch statistics of the new pictures, a head by probe, then all weights from there;
+    val may keep the probe, so it is right from two pictures a class on. probe: only a head, on
+    frozen features; seconds. partial: probe, then the stages above `training.frozen_to`. gradual:
+    as lp-ft, but stage by stage from the head. finetune: all weights at once, from a blank head.
+    scratch: all weights from nothing."""
+    epochs: int | None = Field(default=None, ge=1)
+    """Passes over the training rows; a probe needs none. Unset takes 10, and where that is under
+    60,000 pictures more, up to 20: what is rare has to be seen more often."""
     size: int = Field(default=224, ge=8)
     """Side of the picture the network sees, px."""
     framing: Literal["crop", "pad", "squash"] = "crop"
     """How a picture becomes square: its centre, with a border, or out of shape."""
     batch_size: int = Field(default=32, ge=1)
     """Rows of a step."""
-    lr: float | None = Field(default=None, gt=0)
-    """Peak learning rate; unset takes the strategy's own: 1e-3, from scratch 2e-3."""
+    test_views: int = Field(default=0, ge=0)
+    """Training views of each picture whose probabilities are averaged with those of the plain one,
+    on val, calibration, test and in predict; 0 is the plain picture alone: each view costs as much
+    as the plain picture again, for as long as the network is asked. What selects sees none."""
+    lr: Rate | None = None
+    """Peak learning rate; unset takes the strategy's own: 1e-3, from scratch 2e-3; ten times that
+    for sgd, a tenth for lion. auto finds it by a short trial on a copy."""
     seed: int = Field(default=0, ge=0)
     """Moves the first weights of a head, the order and the views; never the split."""
     split: SplitSettings = SplitSettings()
     """Who learns, who selects, who judges."""
+    head: HeadSettings = HeadSettings()
+    """What turns pooled features into answers."""
     probe: ProbeSettings = ProbeSettings()
     """The head on frozen features."""
     training: TrainingSettings = TrainingSettings()
@@ -130,12 +104,38 @@ class Recipe(Settings):
     task: SerializeAsAny[TaskSettings] = TaskSettings()
     """The task's own settings."""
 
+    @field_validator("bands", mode="before")
+    @classmethod
+    def _separate(cls, bands: Any) -> Any:
+        return tuple(map(str.strip, bands.split(","))) if isinstance(bands, str) else bands
+
+    @field_validator("bands")
+    @classmethod
+    def _refuse_equal_names(cls, bands: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(bands)) < len(bands) or "" in bands:
+            raise ValueError("every band needs a name of its own")
+        return bands
+
+    def passes(self, rows: int) -> int:
+        """Return the epochs in force for so many training rows: as set, else as many as suit."""
+        if self.epochs is not None:
+            return self.epochs
+        enough = -(-_FEWEST_PICTURES // max(1, rows))
+        return min(max(_FEWEST_EPOCHS, enough), _MOST_EPOCHS)
+
     @property
     def peak_lr(self) -> float:
-        """The peak learning rate in force: as set, else the strategy's own."""
+        """The peak learning rate in force: as set, else that of strategy and optimizer.
+
+        Raises:
+            RecipeError: it is still to be found.
+        """
+        if self.lr == "auto":
+            raise RecipeError("lr = 'auto' is not known before it was found; give a number")
         if self.lr is not None:
             return self.lr
-        return 2e-3 if self.strategy is Strategy.SCRATCH else 1e-3
+        own = 2e-3 if self.strategy is Strategy.SCRATCH else 1e-3
+        return own * habits(self.training.optimizer)[0]
 
     def with_task(self, settings: TaskSettings) -> Self:
         """Return a copy that carries the settings of a task."""

@@ -8,17 +8,29 @@ from typing import Any
 
 import pandas as pd
 
+from transfer.assembly import Place
+from transfer.errors import RecipeError
 from transfer.experiment import RunResult, run
 from transfer.logbook import SPLIT_TABLE
 from transfer.network.pretrained import FindModel
-from transfer.overlay import Layer, read_layer
+from transfer.overlay import Layer, Settled, read_layer
 from transfer.plan import Plan, make_plan
 from transfer.plugin.discovery import load_task
 from transfer.progress import Progress, Silent
+from transfer.repeats import (
+    Repeated,
+    RunOne,
+    cross_validate,
+    fold_plans,
+    fraction_plans,
+    learning_curve,
+)
 from transfer.tracking.mlflow_tracker import MlflowTracker
 from transfer.tracking.names import unique_name
-from transfer.tracking.runs import fetch, find_run, model_folder
+from transfer.tracking.runs import LAST, fetch, find_run, model_folder
 from transfer.tracking.store import DEFAULT_OUT, Store, open_store, prepare_folder
+
+_FEWEST_FOLDS = 2
 
 
 @dataclass(frozen=True)
@@ -36,6 +48,8 @@ class Request:
         out: folder of the run store.
         tracking_uri: where the runs go, if not into `out`.
         log_images: let pictures of a sensitive task into the store.
+        folds: run so many, each judged on rows it never saw; test rows stay out.
+        fractions: run on these shares of the training rows, judged on val; test rows stay out.
     """
 
     task: str
@@ -48,6 +62,28 @@ class Request:
     out: Path = Path(DEFAULT_OUT)
     tracking_uri: str | None = None
     log_images: bool = False
+    folds: int | None = None
+    fractions: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse repeats that mean nothing.
+
+        Raises:
+            RecipeError: a single fold, a fraction that is none, or both at once.
+        """
+        if self.folds is not None and self.fractions:
+            raise RecipeError("--folds and --fractions ask for different runs; give one of them")
+        if self.folds is not None and self.folds < _FEWEST_FOLDS:
+            raise RecipeError(f"--folds {self.folds}: take {_FEWEST_FOLDS} or more, as in 5")
+        if wrong := [share for share in self.fractions if not 0 < share <= 1]:
+            raise RecipeError(
+                f"--fractions {wrong[0]:g}: take shares above 0 and up to 1, as in 0.1,0.3,1"
+            )
+
+    @property
+    def repeats(self) -> bool:
+        """Whether several runs are asked for."""
+        return self.folds is not None or bool(self.fractions)
 
     def layers(self) -> list[Layer]:
         """Return the changes over the task's recipe, the uppermost last."""
@@ -67,7 +103,7 @@ def fit(  # noqa: PLR0913  # the everyday settings, each by its name
     epochs: int | None = None,
     size: int | None = None,
     batch_size: int | None = None,
-    lr: float | None = None,
+    lr: float | str | None = None,
     seed: int | None = None,
     name: str | None = None,
     recipe: Path | str | None = None,
@@ -87,11 +123,11 @@ def fit(  # noqa: PLR0913  # the everyday settings, each by its name
         data: a folder of class folders, or a table with columns image and label.
         backbone: any timm model name.
         weights: auto, starter, none, hub, a .safetensors file, or an earlier run.
-        strategy: probe, finetune, lp-ft or scratch.
+        strategy: lp-ft, probe, partial, gradual, finetune or scratch.
         epochs: passes over the training rows.
         size: side of the picture the network sees, px.
         batch_size: rows of a step.
-        lr: peak learning rate.
+        lr: peak learning rate; "auto" finds one.
         seed: moves first weights, order and views; never the split.
         name: of the run.
         recipe: a .toml file, or the recipe.json that a run keeps.
@@ -136,15 +172,47 @@ def carry_out(request: Request, progress: Progress) -> RunResult:
     Raises:
         TransferError: with what was seen, where, and what to do.
     """
+    plan, store = _prepared(request, progress)
+    return _run_one(request, store, progress)(plan)
+
+
+def repeat(request: Request, progress: Progress) -> Repeated:
+    """Plan the folds or fractions that are asked for, and run them under one parent.
+
+    Raises:
+        TransferError: with what was seen, where, and what to do.
+    """
+    plan, store = _prepared(request, progress)
+    run_one, tracker = _run_one(request, store, progress), MlflowTracker(store, progress.warn)
+    if request.folds is not None:
+        return cross_validate(plan, request.folds, tracker, progress, run_one)
+    return learning_curve(plan, request.fractions, tracker, progress, run_one)
+
+
+def plans_of(request: Request, plan: Plan) -> list[Plan]:
+    """Return the plans of all runs that are asked for.
+
+    Raises:
+        ManifestError: a class has too few groups to be repeated on.
+    """
+    if request.folds is not None:
+        return fold_plans(plan, request.folds)
+    return fraction_plans(plan, request.fractions) if request.fractions else [plan]
+
+
+def _prepared(request: Request, progress: Progress) -> tuple[Plan, Store]:
     store = open_store(request.out, request.tracking_uri)
     load_task(request.task)  # a misspelt name leaves no folder behind
     prepare_folder(store)
-    plan = plan_for(request, store, progress)
-    return run(
+    return plan_for(request, store, progress), store
+
+
+def _run_one(request: Request, store: Store, progress: Progress) -> RunOne:
+    return lambda plan: run(
         plan,
         MlflowTracker(store, progress.warn),
         progress,
-        _finder(store),
+        Place(finder(store), store.checkpoints),
         log_pictures=request.log_images or not plan.task.sensitive,
     )
 
@@ -161,13 +229,22 @@ def plan_for(request: Request, store: Store, progress: Progress) -> Plan:
         request.data,
         request.layers(),
         previous=previous,
-        find_model=_finder(store),
+        find_model=finder(store),
         progress=progress,
     )
-    return replace(plan, name=unique_name(store, request.task, request.name or plan.name))
+    name = unique_name(store, request.task, request.name or plan.name)
+    return replace(plan, name=name, settled=_by_name(plan.settled, store))
 
 
-def _finder(store: Store) -> FindModel:
+def _by_name(settled: Settled, store: Store) -> Settled:
+    """Return the recipe with the last run by its name: once this one has begun, it is another."""
+    if settled.recipe.weights != LAST:
+        return settled
+    return settled.with_values(settled.origins["weights"], weights=find_run(store, LAST).name)
+
+
+def finder(store: Store) -> FindModel:
+    """Return what finds the model of a run of `store`."""
     return lambda run: model_folder(store, find_run(store, run))
 
 

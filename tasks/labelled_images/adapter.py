@@ -2,14 +2,16 @@
 
 from pathlib import Path
 
-from transfer import Manifest, TaskSettings, read_layout
+from tasks.labelled_images.settings import Settings
+from transfer import Labelling, Manifest, read_layout
 
 
-def read_manifest(data: Path, settings: TaskSettings) -> Manifest:  # noqa: ARG001  # a reader may ask
+def read_manifest(data: Path, settings: Settings) -> Manifest:
     """Return the pictures of any standard layout.
 
     Raises:
         DataNotFoundError: there is nothing, or nothing of a known layout.
         ManifestError: rows that cannot be trained on.
+        RecipeError: settings that are no use for the kind of target.
     """
-    return read_layout(data)
+    return read_layout(data, Labelling(settings.target, settings.grades, settings.labels))

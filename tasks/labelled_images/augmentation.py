@@ -2,23 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from pydantic import Field
-
-from transfer import TaskSettings
+from tasks.labelled_images.settings import Settings
 
 if TYPE_CHECKING:
     import albumentations as A
-
-
-class Settings(TaskSettings):
-    """The views of a picture."""
-
-    flip: bool = True
-    """Mirror half of the pictures left to right; not for writing, or where the side matters."""
-    crop: float = Field(default=0.6, gt=0, le=1)
-    """Smallest share of a picture's area that a view shows; 1 shows all of it."""
-    light: float = Field(default=0.2, ge=0, le=0.5)
-    """How far brightness and contrast move, as a share."""
 
 
 def augment(size: int, settings: Settings) -> "A.Compose":

@@ -1,8 +1,9 @@
 """The labelled images task on one page."""
 
 from tasks.labelled_images.adapter import read_manifest
-from tasks.labelled_images.augmentation import Settings, augment
+from tasks.labelled_images.augmentation import augment
 from tasks.labelled_images.samples import write_samples
+from tasks.labelled_images.settings import Settings
 from transfer import Task
 
 TASK = Task(
@@ -11,7 +12,6 @@ TASK = Task(
     settings=Settings(),
     read_manifest=read_manifest,
     augment=augment,
-    headline="balanced_accuracy",
     write_samples=write_samples,
     sources=("drawn by the task itself; no licence needed",),
 )

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,7 +71,7 @@ def first(place: Path) -> First:
                 settings={"split": {"val": 0.25, "test": 0.25}},
                 out=out,
             )
-            kept.write_text(json.dumps(asdict(result)))
+            kept.write_text(json.dumps(asdict(replace(result, said={}))))
     return First(transfer.RunResult(**json.loads(kept.read_text())), data, out)
 
 

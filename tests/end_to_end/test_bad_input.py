@@ -162,7 +162,7 @@ def test_a_size_under_the_stride(refusal: Callable[..., str], data: Path) -> Non
         ("--set training.patience=soon", "training.patience = 'soon': "),
         ("--epochs 0", "epochs = 0: "),
         ("--size 3", "size = 3: "),
-        ("--lr -1", "lr = -1.0: "),
+        ("--lr -1", "lr = '-1': a learning rate is a number above 0"),
         ("--strategy finetuen", "strategy = 'finetuen': Input should be 'probe', 'finetune', 'lp"),
         ("--set split.val=0.6 --set split.test=0.5", "= 1.1 leaves no row to train on"),
         ("--backbone resnet19", "backbone 'resnet19' is no model of timm; did you mean resnet18"),

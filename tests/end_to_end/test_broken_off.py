@@ -66,7 +66,7 @@ def interrupted(first: Any) -> Interrupted:
 
 
 def test_ctrl_c_keeps_the_best_weights_and_says_how_to_go_on(
-    interrupted: Interrupted, kept: Callable[[str], Any], command_line: Command
+    first: Any, interrupted: Interrupted, kept: Callable[[str], Any], command_line: Command
 ) -> None:
     assert interrupted.code == 130
     assert "Traceback" not in interrupted.err
@@ -79,10 +79,13 @@ def test_ctrl_c_keeps_the_best_weights_and_says_how_to_go_on(
     assert not [name for name in run.metrics if name.startswith("test/")]
     assert (kept(interrupted.name).model / "network.safetensors").is_file()
 
-    (advice,) = [line.strip() for line in interrupted.err.splitlines() if "transfer fit" in line]
-    assert f"--weights {shlex.quote(interrupted.name)}" in advice
-    _, *arguments = shlex.split(advice)
-    went_on = command_line(*arguments, "--strategy", "probe", "--name", "went on")
+    into = ("--out", str(first.out))
+    (advice,) = [line.strip() for line in interrupted.err.splitlines() if "transfer resume" in line]
+    assert shlex.split(advice) == ["transfer", "resume", interrupted.name, *into]
+    went_on = command_line(
+        "fit", first.task, "--data", first.data, "--weights", interrupted.name,
+        "--strategy", "probe", "--name", "went on", *into,
+    )  # fmt: skip
     assert went_on.code == 0
     assert kept("went on").run.tags["transfer.weights"] == f"run {interrupted.name}"
 

@@ -1,10 +1,12 @@
 """One run, top to bottom, on a handful of pictures and a tiny network."""
 
 import io
+import json
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -14,9 +16,11 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
+from transfer.assembly import Place
 from transfer.errors import OutputError, RecipeError, TrainingError
 from transfer.experiment import RunResult, run
-from transfer.images.pictures import Pixels
+from transfer.images.framing import frame
+from transfer.images.pictures import Pixels, read_picture
 from transfer.network.backbone import build_network
 from transfer.network.objective import OBJECTIVES
 from transfer.network.pretrained import Weights
@@ -25,7 +29,9 @@ from transfer.plan import Plan, make_plan
 from transfer.plugin.task import Task
 from transfer.progress import Silent
 from transfer.samples.layouts.detect import read_layout
+from transfer.samples.manifest import Row
 from transfer.samples.target import TargetKind
+from transfer.settings import TaskSettings
 from transfer.shipping.predictor import Predictor
 
 pytestmark = pytest.mark.usefixtures("own_caches")
@@ -94,11 +100,21 @@ def no_run(name: str) -> Path:
 
 
 def carry_out(plan: Plan, recorder: Any, told: Told | None = None, **options: Any) -> RunResult:
-    return run(plan, recorder, told or Told(), no_run, **{"log_pictures": True, **options})
+    with TemporaryDirectory() as folder:
+        place = Place(no_run, Path(folder).joinpath)
+        return run(plan, recorder, told or Told(), place, **{"log_pictures": True, **options})
 
 
 def kept_predictions(recorder: Any) -> pd.DataFrame:
     return pd.read_parquet(io.BytesIO(recorder.files["predictions.parquet"]))
+
+
+def kept_model(recorder: Any, place: Path) -> Path:
+    folder = place / "model"
+    folder.mkdir()
+    for name, content in recorder.model.items():
+        (folder / name).write_bytes(content)
+    return folder
 
 
 def test_a_run_is_scored_on_val_and_once_on_test(
@@ -115,7 +131,7 @@ def test_a_run_is_scored_on_val_and_once_on_test(
         assert set(rows["key"]) == set(plan.manifest.rows["key"][plan.manifest.numbers(split)])
         guesses = np.where(rows["p_cat"] >= rows["p_dog"], "cat", "dog")
         assert scores["accuracy"] == np.mean(guesses == rows["label"])
-        assert recorder.numbers[f"{split}/accuracy", 0] == scores["accuracy"]
+        assert recorder.numbers[f"{split}/accuracy", result.epoch] == scores["accuracy"]
     assert set(recorder.model) == {"model.json", "network.safetensors"}
     assert recorder.tags["transfer.kept_epoch"] == str(result.epoch)
 
@@ -126,17 +142,46 @@ def test_the_kept_model_says_of_a_file_what_the_run_said(
 ) -> None:
     plan = planned(framing=framing, epochs=1)
     carry_out(plan, recorder)
-    folder = tmp_path / "model"
-    folder.mkdir()
-    for name, content in recorder.model.items():
-        (folder / name).write_bytes(content)
     rows = plan.manifest.rows.set_index("key")
     table = kept_predictions(recorder)
-    said = Predictor.from_folder(folder).predict(
+    said = Predictor.from_folder(kept_model(recorder, tmp_path)).predict(
         [plan.manifest.root / rows["image"][key] for key in table["key"]]
     )
     columns = ["p_cat", "p_dog"]
     np.testing.assert_allclose(said[columns], table[columns], rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("strategy", ["scratch", "probe"])
+def test_the_kept_model_averages_over_the_views_that_the_run_averaged_over(
+    planned: Callable[..., Plan],
+    recorder: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    strategy: str,
+) -> None:
+    monkeypatch.setattr("transfer.shipping.predictor.load_task", lambda _: TASK)
+    plan = planned(test_views=2, split={"calibration": 0.2}, epochs=1, strategy=strategy)
+    carry_out(plan, recorder)
+    table, columns = kept_predictions(recorder), ["p_cat", "p_dog"]
+    assert set(table["split"]) == {"val", "calibration", "test"}
+    rows = plan.manifest.rows.set_index("key")
+    files = [plan.manifest.root / rows["image"][key] for key in table["key"]]
+    predictor = Predictor.from_folder(kept_model(recorder, tmp_path))
+    said = predictor.predict(files)[columns].to_numpy()
+    np.testing.assert_allclose(said, table[columns], rtol=0, atol=1e-5)
+    predictor.recipe = predictor.recipe.model_copy(update={"test_views": 0})
+    assert np.abs(predictor.predict(files)[columns].to_numpy() - said).max() > 1e-4
+
+
+def test_what_selects_sees_the_plain_pictures_alone(
+    planned: Callable[..., Plan], recorder: Any
+) -> None:
+    carry_out(planned(epochs=1), recorder)
+    plain = {key: value for key, value in recorder.numbers.items() if key[0].startswith("epoch/")}
+    alone = recorder.numbers["val/log_loss", 1]
+    carry_out(planned(epochs=1, test_views=2), recorder)
+    assert {key: recorder.numbers[key] for key in plain} == plain
+    assert recorder.numbers["val/log_loss", 1] != alone
 
 
 def test_a_batch_may_be_larger_than_the_set(planned: Callable[..., Plan], recorder: Any) -> None:
@@ -176,7 +221,7 @@ def test_ctrl_c_keeps_the_best_weights_and_leaves_the_test_rows_alone(
 ) -> None:
     result = carry_out(planned(epochs=50), recorder, Told(interrupted_at="epoch 2/50"))
     assert (result.status, recorder.status) == ("KILLED", "KILLED")
-    assert result.ended == "interrupted: in epoch 2 of 50"
+    assert result.ended == "interrupted: in epoch 3 of 50"
     assert result.val
     assert result.test == {}
     assert set(kept_predictions(recorder)["split"]) == {"val"}
@@ -201,7 +246,7 @@ def lose_numbers_after(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
     """Make the loss no number after so many steps."""
     true, left = OBJECTIVES[TargetKind.SINGLE_LABEL], iter(range(steps))
 
-    def loss(logits: Tensor, targets: Tensor, smoothing: float) -> Tensor:
+    def loss(logits: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
         value = true.loss(logits, targets, smoothing)
         return value if next(left, None) is not None else value * torch.nan
 
@@ -254,13 +299,58 @@ def test_a_picture_smaller_than_the_stride_is_refused_before_the_run_is_opened(
     assert recorder.run is None
 
 
+def four_bands(row: Row, _settings: TaskSettings) -> Pixels:
+    """Read a picture and put its red beside it as a fourth band."""
+    pixels = read_picture(row.path)
+    return np.concatenate([pixels, pixels[:, :, :1]], axis=2)
+
+
+def test_pictures_of_four_bands_start_from_weights_of_three(
+    planned: Callable[..., Plan], recorder: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = build_network("test_resnet", 2).backbone.state_dict()
+    monkeypatch.setattr("transfer.assembly.load_weights", lambda *_: Weights("a file", state))
+    plan = planned(strategy="probe", bands=["red", "green", "blue", "nir"])
+    plan = replace(plan, task=replace(TASK, read_image=four_bands))
+    assert carry_out(plan, recorder).status == "FINISHED"
+    card = json.loads(recorder.model["model.json"])
+    assert card["mean"][:3] == [0.5, 0.5, 0.5]  # the backbone's own
+    train = plan.manifest.rows[plan.manifest.rows["split"] == "train"]
+    reds = [
+        frame(four_bands(Row(plan.data / image), TaskSettings()), 32, "crop")[:, :, 3]
+        for image in train["image"]
+    ]
+    assert card["mean"][3] == pytest.approx(np.stack(reds).mean() / 255)
+    assert card["std"][3] == pytest.approx(np.stack(reds).std() / 255)
+
+
+def test_bands_that_the_recipe_does_not_name_are_refused(
+    planned: Callable[..., Plan], recorder: Any
+) -> None:
+    plan = planned()
+    plan = replace(plan, task=replace(TASK, read_image=four_bands))
+    with pytest.raises(RecipeError, match="pictures have 4 bands, and the recipe names red, green"):
+        carry_out(plan, recorder)
+    assert recorder.run is None
+
+
+def test_a_balance_without_sense_is_refused_before_the_run_is_opened(
+    planned: Callable[..., Plan], recorder: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusing = replace(OBJECTIVES[TargetKind.SINGLE_LABEL], refused={"focal": "it is a test"})
+    monkeypatch.setitem(OBJECTIVES, TargetKind.SINGLE_LABEL, refusing)
+    with pytest.raises(RecipeError, match="training.balance = 'focal' makes no sense"):
+        carry_out(planned(training={"balance": "focal"}), recorder)
+    assert recorder.run is None
+
+
 def test_tensors_that_do_not_fit_are_listed(
     planned: Callable[..., Plan], recorder: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     state = build_network("test_resnet", 2).backbone.state_dict()
     name = next(iter(state))
     del state[name]
-    monkeypatch.setattr("transfer.experiment.load_weights", lambda *_: Weights("a file", state))
+    monkeypatch.setattr("transfer.assembly.load_weights", lambda *_: Weights("a file", state))
     told = Told()
     carry_out(planned(strategy="probe"), recorder, told)
     assert f"1 tensor(s) stay random: {name}: not in the file" in told.lines

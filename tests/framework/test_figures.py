@@ -29,6 +29,13 @@ def draw_curves(epochs: int = 10) -> bytes:
     return figures.learning_curves(table, "balanced_accuracy", epochs)
 
 
+def draw_data_curve() -> bytes:
+    value = pd.Series([0.71, 0.84, 0.9])
+    low = (value - 0.05).where(value > 0.8)  # of few rows there is no interval
+    table = pd.DataFrame({"rows": [40, 120, 400], "value": value, "low": low, "high": value + 0.04})
+    return figures.data_curve(table, "balanced_accuracy")
+
+
 def draw_matrix(classes: int = 10, names: tuple[str, ...] | None = None) -> bytes:
     random = np.random.default_rng(0)
     counts = random.poisson(0.3, (classes, classes)) + np.diag(random.integers(5, 400, classes))
@@ -45,6 +52,15 @@ def draw_diagram() -> bytes:
     return figures.reliability_diagram(table, 0.031)
 
 
+def draw_precisions(labels: int = 12) -> bytes:
+    ap = np.linspace(0.1, 1, labels)
+    ap[0] = np.nan  # a label of which the split holds no row
+    table = {"class": [f"label {i}" for i in range(labels)], "rows": np.arange(labels), "ap": ap}
+    return figures.average_precisions(
+        pd.DataFrame(table).assign(ap_low=ap * 0.9, ap_high=ap * 1.05)
+    )
+
+
 def draw_grid(count: int = 8) -> bytes:
     return figures.picture_grid(scenes(count), [f"scene {i}" for i in range(count)], "Scenes")
 
@@ -56,7 +72,14 @@ def scenes(count: int) -> list[NDArray[np.uint8]]:
     return list((fields + random.integers(0, 30, (count, 64, 64, 3))).astype(np.uint8))
 
 
-DRAWINGS: list[Callable[[], bytes]] = [draw_curves, draw_matrix, draw_diagram, draw_grid]
+DRAWINGS: list[Callable[[], bytes]] = [
+    draw_curves,
+    draw_data_curve,
+    draw_matrix,
+    draw_diagram,
+    draw_precisions,
+    draw_grid,
+]
 
 
 def pixels(content: bytes) -> NDArray[np.uint8]:
@@ -190,3 +213,7 @@ def test_a_grid_without_pictures_is_its_title() -> None:
 def test_a_picture_without_caption_is_refused() -> None:
     with pytest.raises(ValueError, match="zip"):
         figures.picture_grid(scenes(2), ["one"], "Two")
+
+
+def test_of_many_labels_the_worst_are_drawn() -> None:
+    assert len(pixels(draw_precisions(40))) == len(pixels(draw_precisions(90)))

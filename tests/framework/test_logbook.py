@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,9 @@ from transfer.plugin.task import Task
 from transfer.recipe import Recipe
 from transfer.samples.inspection import Broken
 from transfer.samples.manifest import Manifest, Row
-from transfer.samples.predictions import Predictions
+from transfer.samples.predictions import Predictions, Thresholds
 from transfer.samples.split import split_counts
+from transfer.samples.target import TargetKind
 from transfer.scoring.intervals import Score
 
 SPLITS = ["train"] * 6 + ["val"] * 3 + ["test"] * 3
@@ -32,7 +34,8 @@ Open = Callable[..., Logbook]
 def drawn(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[Any, ...]]:
     """Draw nothing; keep what was to be drawn, by the figure's function."""
     asked: dict[str, tuple[Any, ...]] = {}
-    for name in ("confusion_matrix", "learning_curves", "picture_grid", "reliability_diagram"):
+    for name in ("average_precisions", "confusion_matrix", "learning_curves", "picture_grid",
+                 "reliability_diagram"):  # fmt: skip
 
         def draw(*what: object, name: str = name, **_: object) -> bytes:
             asked[name] = what
@@ -114,7 +117,8 @@ def test_each_split_is_an_input_with_its_own_digest(
     ]  # fmt: skip
     for data in recorder.inputs:
         assert data.digest == plan.manifest.digest(data.context)
-        assert (data.name, data.source, data.classes) == ("pets", "some/pets", 3)
+        assert (data.name, data.classes) == ("pets", 3)
+        assert data.source == str(Path("some/pets").absolute())
 
 
 def test_the_recipe_and_the_split_are_kept_so_that_they_can_be_used_again(
@@ -251,3 +255,50 @@ def test_flat_scores_have_ends_only_where_there_is_an_interval() -> None:
     scores = {"kappa": Score(0.5, 0.0, 0.75, ""), "ece": Score(0.1, None, None, "none")}
     expected = {"val/kappa": 0.5, "val/kappa_low": 0.0, "val/kappa_high": 0.75, "val/ece": 0.1}
     assert flat(scores, "val/") == expected
+
+
+def test_several_labels_are_kept_as_one_text_with_their_thresholds_and_figures(
+    plan: Plan, logbook: Open, recorder: Any, drawn: dict[str, tuple[Any, ...]]
+) -> None:
+    answers = replace(
+        said([[0.8, 0.6, 0.1], [0.2, 0.7, 0.1], [0.6, 0.3, 0.1]], [0, 1, 2]),
+        targets=np.array([[1, 1, 0], [0, 0, 0], [1, 0, 1]], dtype=np.float32),
+        kind=TargetKind.MULTI_LABEL,
+        thresholds=Thresholds((0.5, 0.65, 0.05), "val"),
+    )
+    book = logbook()
+    book.thresholds(answers)
+    book.predictions({"val": answers})
+    book.scores("val", answers, {"macro_ap": Score(0.75, 0.5, 0.9, "")})
+    book.mistakes(Drawer(plan), np.array([9, 10, 11]), answers)
+
+    kept = table(recorder.files["decisions/thresholds.csv"])
+    assert kept.to_dict("list") == {
+        "label": ["cat", "dog", "owl"], "threshold": [0.5, 0.65, 0.05], "fitted_on": ["val"] * 3,
+    }  # fmt: skip
+    assert recorder.tags["transfer.thresholds"] == "fitted on val"
+    labels = pd.read_parquet(io.BytesIO(recorder.files["predictions.parquet"]))["label"]
+    assert labels.tolist() == ["cat|dog", "", "cat|owl"]
+    assert "figures/val_labels.png" in recorder.files
+    assert "figures/val_confusion.png" not in recorder.files
+    _, captions, _ = drawn["picture_grid"]
+    assert captions == ["none\nsaid dog|owl 0.70", "cat|dog\nsaid cat|owl 0.40"]
+
+
+def test_without_thresholds_none_are_kept(logbook: Open, recorder: Any) -> None:
+    logbook().thresholds(said([[0.8, 0.1, 0.1]], [0]))
+    assert "decisions/thresholds.csv" not in recorder.files
+
+
+def test_without_a_headline_of_its_own_a_task_takes_that_of_its_target(plan: Plan) -> None:
+    assert plan.headline == "kappa"
+    unset = replace(plan, task=replace(plan.task, headline=None))
+    assert unset.headline == "balanced_accuracy"
+
+
+def test_persons_are_too_many_for_a_confusion_matrix(logbook: Open, recorder: Any) -> None:
+    answers = said([[0.8, 0.1, 0.1], [0.2, 0.7, 0.1]], [0, 0])
+    compared = replace(answers, kind=TargetKind.IDENTITY, embeddings=answers.probabilities)
+    logbook().scores("val", compared, {"rank_1": Score(1.0, None, None, "")})
+    assert not [name for name in recorder.files if name.startswith("figures/")]
+    assert "rank_1" in table(recorder.files["scores/val_per_class.csv"])

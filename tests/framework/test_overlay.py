@@ -7,7 +7,8 @@ from pydantic import Field
 
 from transfer.errors import RecipeError
 from transfer.overlay import Layer, parse_assignments, read_layer, settle
-from transfer.recipe import Recipe, Settings, Strategy, TaskSettings, TrainingSettings
+from transfer.recipe import Recipe, Strategy
+from transfer.settings import Settings, TaskSettings, TrainingSettings
 
 
 class Chips(TaskSettings):

@@ -15,9 +15,10 @@ from transfer.overlay import Layer
 from transfer.plan import Plan, make_plan, read_rows
 from transfer.plugin.task import Task
 from transfer.progress import Silent
-from transfer.recipe import Recipe, TaskSettings
+from transfer.recipe import Recipe
 from transfer.samples.layouts.detect import read_layout
 from transfer.samples.manifest import Row
+from transfer.settings import TaskSettings
 
 pytestmark = pytest.mark.usefixtures("own_caches")
 
@@ -192,3 +193,11 @@ def test_another_reader_or_another_setting_of_it_does_not_inherit_what_was_seen(
     choosing = replace(TASK, settings=Inverted(), read_image=read_perhaps_inverted)
     assert pixels_of(choosing, Inverted()) == plain
     assert pixels_of(choosing, Inverted(inverted=True)) == negative
+
+
+def test_weights_that_are_decided_are_not_looked_for(class_folders: Callable[..., Path]) -> None:
+    data = class_folders({"a": 3, "b": 3})
+    layers = [Layer("run before", {"weights": "a run that was deleted"})]
+    plan = make_plan(TASK, data, layers, find_model=None, progress=Silent())
+    recipe = plan.settled.recipe
+    assert (recipe.weights, recipe.backbone) == ("a run that was deleted", "test_resnet")

@@ -4,8 +4,11 @@ from collections.abc import Iterator
 import pytest
 from pydantic import Field, ValidationError
 
+from transfer.errors import RecipeError
+from transfer.overlay import parse_assignments, settle
 from transfer.plugin.discovery import installed_tasks, load_task
-from transfer.recipe import Recipe, Settings, Strategy, TaskSettings, TrainingSettings
+from transfer.recipe import Recipe, Strategy
+from transfer.settings import Settings, TaskSettings, TrainingSettings
 
 
 class Chips(TaskSettings):
@@ -61,3 +64,52 @@ def test_a_recipe_is_frozen_at_every_depth() -> None:
 )
 def test_an_unset_learning_rate_is_the_strategy_s_own(recipe: Recipe, rate: float) -> None:
     assert recipe.peak_lr == rate
+
+
+def trained_with(optimizer: str, **settings: float) -> Recipe:
+    return Recipe(training=TrainingSettings(optimizer=optimizer, **settings))
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "rate", "decay"),
+    [
+        ("adamw", 1e-3, 0.05),
+        ("lamb", 1e-3, 0.05),
+        ("adam", 1e-3, 1e-4),
+        ("sgd", 1e-2, 1e-4),
+        ("momentum", 1e-2, 1e-4),
+        ("lion", 1e-4, 0.5),
+    ],
+)
+def test_unset_rate_and_decay_are_the_optimizer_s_own(
+    optimizer: str, rate: float, decay: float
+) -> None:
+    recipe = trained_with(optimizer)
+    assert (recipe.peak_lr, recipe.training.decay) == pytest.approx((rate, decay))
+    assert trained_with(optimizer, weight_decay=0.0).training.decay == 0.0
+
+
+@pytest.mark.parametrize("typed", ["auto", '"auto"'])
+def test_a_learning_rate_that_is_to_be_found_is_not_known_yet(typed: str) -> None:
+    recipe = settle(Recipe(), [parse_assignments([f"lr={typed}"])]).recipe
+    assert recipe.lr == "auto"
+    with pytest.raises(RecipeError, match="before it was found"):
+        _ = recipe.peak_lr
+
+
+@pytest.mark.parametrize("typed", ["atuo", "0", "-1", "nan", "[1]"])
+def test_a_wrong_learning_rate_is_one_sentence(typed: str) -> None:
+    with pytest.raises(RecipeError) as caught:
+        settle(Recipe(), [parse_assignments([f"lr={typed}"])])
+    lines = str(caught.value).splitlines()[1:]
+    assert len(lines) == 1
+    assert lines[0].startswith("  lr = ")
+    assert lines[0].endswith(": a learning rate is a number above 0, or auto")
+
+
+def test_bands_are_named_as_text_or_as_a_list() -> None:
+    assert Recipe(bands="nir, red,green").bands == Recipe(bands=["nir", "red", "green"]).bands
+    assert Recipe(bands="nir, red,green").bands == ("nir", "red", "green")
+    for wrong in ("red,red", "red,,blue"):
+        with pytest.raises(ValueError, match="every band needs a name of its own"):
+            Recipe(bands=wrong)

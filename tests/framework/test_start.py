@@ -13,7 +13,7 @@ from transfer.errors import OutputError, RecipeError, RunNotFoundError
 from transfer.overlay import settle
 from transfer.progress import Silent
 from transfer.recipe import Recipe
-from transfer.start import Request, carry_out, fit, plan_for
+from transfer.start import Request, carry_out, fit, plan_for, repeat
 from transfer.tracking.events import Started
 from transfer.tracking.record import Record
 from transfer.tracking.store import Store, open_store
@@ -165,3 +165,41 @@ def test_mistakes_in_settings_are_told_together(tmp_path: Path, store: Store) ->
     )
     assert "task.flop: no such setting; did you mean task.flip?" in str(caught.value)
     assert "epochs = 0" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"folds": 5, "fractions": (0.1,)}, "give one of them"),
+        ({"folds": 1}, "--folds 1: take 2 or more"),
+        ({"fractions": (0.1, 1.5)}, "--fractions 1.5: take shares above 0 and up to 1"),
+    ],
+)
+def test_repeats_that_mean_nothing_are_refused(tmp_path: Path, asked: Any, message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
+        Request("labelled_images", tmp_path, {}, **asked)
+
+
+@pytest.mark.parametrize(
+    ("asked", "called"),
+    [({"folds": 3}, "cross_validate"), ({"fractions": (0.5, 1.0)}, "learning_curve")],
+)
+def test_what_is_asked_for_is_repeated(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, asked: Any, called: str
+) -> None:
+    monkeypatch.setattr("transfer.start.plan_for", lambda *_: "the plan")
+    monkeypatch.setattr(f"transfer.start.{called}", lambda plan, what, *_: (plan, what))
+    request = Request("labelled_images", tmp_path, {}, out=tmp_path / "runs", **asked)
+    assert repeat(request, Silent()) == ("the plan", *asked.values())
+
+
+def test_weights_of_the_last_run_are_of_a_run_by_its_name(
+    class_folders: Any, store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    keep_run(store, "before", "labelled_images")
+    (tmp_path / "model.json").write_text('{"backbone": "resnet34"}')
+    monkeypatch.setattr("transfer.start.model_folder", lambda *_: tmp_path)
+    data = class_folders({"a": 3, "b": 3})
+    plan = plan_for(Request("labelled_images", data, {"weights": "last"}), store, Silent())
+    recipe = plan.settled.recipe
+    assert (recipe.weights, recipe.backbone) == ("before", "resnet34")

@@ -8,7 +8,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from transfer.cli import data, fit, runs, ship, tasks
+from transfer.cli import backbones, data, fit, runs, ship, tasks
 from transfer.cli.console import ERR
 from transfer.errors import TransferError
 
@@ -38,8 +38,10 @@ app = typer.Typer(
 _LEARN, _LOOK, _USE = "Learn", "Look", "Use"
 app.command("demo", rich_help_panel=_LEARN)(fit.demo)
 app.command("fit", rich_help_panel=_LEARN)(fit.fit)
+app.command("resume", rich_help_panel=_LEARN)(fit.resume)
 app.command("recipe", rich_help_panel=_LEARN)(fit.recipe)
 app.command("tasks", rich_help_panel=_LEARN)(tasks.tasks)
+app.command("backbones", rich_help_panel=_LEARN)(backbones.backbones)
 app.command("samples", rich_help_panel=_LEARN)(data.samples)
 app.command("runs", rich_help_panel=_LOOK)(runs.runs)
 app.command("ui", rich_help_panel=_LOOK)(runs.ui)

@@ -1,7 +1,6 @@
 """`transfer fit`, `transfer recipe` and `transfer demo`: everything that learns."""
 
 import json
-import shlex
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,18 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from transfer.cli.console import ERR, OUT, Terminal
+from transfer.cli.console import OUT, Terminal
 from transfer.cli.options import Data, Out, Seed, Task, TrackingUri
+from transfer.cli.outcome import resumable, tell, tell_repeated
+from transfer.errors import RecipeError
 
 if TYPE_CHECKING:
-    from transfer.experiment import RunResult
     from transfer.overlay import Settled
     from transfer.start import Request
 
 _SETTING = typer.Option(
     "--set", metavar="KEY=VALUE", help="Any setting of transfer recipe; repeatable."
 )
-_INTERRUPTED = 130
 
 Backbone = Annotated[str | None, typer.Option(help="Any timm model name.", show_default=False)]
 Weights = Annotated[
@@ -30,12 +29,15 @@ Weights = Annotated[
     ),
 ]
 Strategy = Annotated[
-    str | None, typer.Option(help="probe, finetune, lp-ft or scratch.", show_default=False)
+    str | None,
+    typer.Option(help="lp-ft, probe, partial, gradual, finetune or scratch.", show_default=False),
 ]
 Epochs = Annotated[int | None, typer.Option(help="Passes over the data.", show_default=False)]
 Size = Annotated[int | None, typer.Option(help="Side of the picture, px.", show_default=False)]
 BatchSize = Annotated[int | None, typer.Option(help="Pictures a step.", show_default=False)]
-Rate = Annotated[float | None, typer.Option("--lr", help="Peak learning rate.", show_default=False)]
+Rate = Annotated[
+    str | None, typer.Option("--lr", help="Peak learning rate, or auto.", show_default=False)
+]
 Name = Annotated[str | None, typer.Option(help="Name of the run.", show_default=False)]
 RecipeFile = Annotated[
     Path | None,
@@ -45,6 +47,23 @@ Settings = Annotated[list[str] | None, _SETTING]
 Split = Annotated[
     str | None,
     typer.Option(metavar="RUN", help="Keep the rows in the splits of a run.", show_default=False),
+]
+
+Views = Annotated[
+    int | None,
+    typer.Option(min=0, help="Passes of views that a probe is fitted on too.", show_default=False),
+]
+Folds = Annotated[
+    int | None,
+    typer.Option(help="Cross-validate: so many runs; test rows stay out.", show_default=False),
+]
+Fractions = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SHARES",
+        help="Learning curve: runs on 0.1,0.3,1 of the training rows, judged on val.",
+        show_default=False,
+    ),
 ]
 
 
@@ -64,10 +83,16 @@ def fit(  # noqa: PLR0913  # the everyday options
     recipe: RecipeFile = None,
     settings: Settings = None,
     split: Split = None,
+    views: Views = None,
+    folds: Folds = None,
+    fractions: Fractions = None,
     out: Out = Path("mlruns"),
     tracking_uri: TrackingUri = None,
     log_images: Annotated[
         bool, typer.Option("--log-images", help="Let pictures of a sensitive task into the store.")
+    ] = False,
+    deterministic: Annotated[
+        bool, typer.Option("--deterministic", help="Give the same bits again, on a card as well.")
     ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would happen; train and write nothing.")
@@ -89,17 +114,34 @@ def fit(  # noqa: PLR0913  # the everyday options
         data,
         everyday,
         recipe=recipe,
-        settings=_assignments(settings),
+        settings=_assignments([*(settings or []), *_short_forms(views, deterministic)]),
         name=name,
         split=split,
         out=out,
         tracking_uri=tracking_uri,
         log_images=log_images,
+        folds=folds,
+        fractions=_shares(fractions),
     )
     if dry_run:
         _dry_run(request)
+    elif request.repeats:
+        _repeat(request)
     else:
         _run(request)
+
+
+def resume(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="Name or id of the run, or last.")],
+    out: Out = Path("mlruns"),
+    tracking_uri: TrackingUri = None,
+) -> None:
+    """Continue a run that was killed or interrupted; it ends as if nothing had happened."""
+    with OUT.status("loading torch"):
+        from transfer.resumption import resume  # noqa: PLC0415  # seconds of imports, said aloud
+    with resumable(out, tracking_uri):
+        result = resume(run, out=out, tracking_uri=tracking_uri, progress=Terminal())
+    tell(result, out, tracking_uri)
 
 
 def recipe(
@@ -154,23 +196,46 @@ def _assignments(settings: list[str] | None) -> Mapping[str, Any]:
     return parse_assignments(settings or []).changes
 
 
+def _short_forms(views: int | None, deterministic: bool) -> list[str]:  # noqa: FBT001  # an option
+    """Return what options of their own say as `--set` would."""
+    said = [] if views is None else [f"probe.views={views}"]
+    return [*said, "machine.deterministic=true"] if deterministic else said
+
+
+def _shares(fractions: str | None) -> tuple[float, ...]:
+    try:
+        return tuple(float(share) for share in (fractions or "").split(",") if share.strip())
+    except ValueError as error:
+        raise RecipeError(
+            f"--fractions {fractions!r}: write numbers with commas between, as in 0.1,0.3,1"
+        ) from error
+
+
+def _repeat(request: "Request") -> None:
+    from transfer.start import repeat  # noqa: PLC0415  # loaded by _request
+
+    tell_repeated(repeat(request, Terminal()), request.out, request.tracking_uri)
+
+
 def _run(request: "Request") -> None:
     from transfer.start import carry_out  # noqa: PLC0415  # loaded by _request
 
-    result = carry_out(request, Terminal())
-    _print_result(result, request)
-    if result.status == "KILLED":
-        raise typer.Exit(_INTERRUPTED)
-    if result.status == "FAILED":
-        raise typer.Exit(2)
+    with resumable(request.out, request.tracking_uri):
+        result = carry_out(request, Terminal())
+    tell(result, request.out, request.tracking_uri)
 
 
 def _dry_run(request: "Request") -> None:
-    from transfer.start import plan_for  # noqa: PLC0415  # loaded by _request
+    from transfer.start import plan_for, plans_of  # noqa: PLC0415  # loaded by _request
     from transfer.tracking.store import open_store  # noqa: PLC0415
 
     plan = plan_for(request, open_store(request.out, request.tracking_uri), Terminal())
     recipe = plan.settled.recipe
+    if request.repeats:
+        for part in plans_of(request, plan):
+            rows = {name: len(part.manifest.numbers(name)) for name in ("train", "val", "test")}
+            sizes = ", ".join(f"{name} {count:,}" for name, count in rows.items() if count)
+            OUT.print(f"part       {part.name}: {sizes}")
     OUT.print(
         f"would      {recipe.strategy} {recipe.backbone} (weights: {recipe.weights}) at "
         f"{recipe.size} px, as {plan.name!r}, into {request.out}; nothing was trained or written"
@@ -186,46 +251,3 @@ def _print_recipe(settled: "Settled") -> None:
         OUT.print(f"{shown}  # {settled.origins[name]}\n")
     OUT.print("# next: transfer fit TASK --data FOLDER --set KEY=VALUE")
     OUT.print("#       kept in a file, all of this is what --recipe reads")
-
-
-def _print_result(result: "RunResult", request: "Request") -> None:
-    from transfer.tracking.store import open_store  # noqa: PLC0415  # loaded by _request
-
-    for split, scores in (("val", result.val), ("test", result.test)):
-        if scores:
-            OUT.print(f"{split:<10} {_scores_line(scores)}")
-    kept = "the probe" if result.epoch == 0 else f"epoch {result.epoch}"
-    opened = open_store(request.out, request.tracking_uri)
-    place = request.out if opened.database else opened.address
-    OUT.print(f"run        {result.name} ({result.run_id}) in {place}, weights of {kept}")
-    name, store = shlex.quote(result.name), _store_options(request, "--store")
-    again = f"transfer fit {request.task} --data"
-    out = _store_options(request, "--out")
-    if result.status != "FINISHED":
-        data = shlex.quote(str(request.data))
-        ERR.print(f"{result.status.lower():<10} {result.ended}")
-        ERR.print("           the test rows were not looked at. To go on from here:")
-        ERR.print(f"           {again} {data} --weights {name}{out}")
-        return
-    OUT.print(f"next       transfer ui{store}   transfer runs{store}")
-    OUT.print(f"           transfer predict {name} PICTURE{store}")
-    OUT.print(f"           {again} YOUR/FOLDER{out}")
-
-
-def _scores_line(scores: Mapping[str, float]) -> str:
-    shown = ("balanced_accuracy", "accuracy", "macro_f1", "kappa", "log_loss", "ece")
-    parts = []
-    for name in shown:
-        if name in scores:
-            ends = ""
-            if f"{name}_low" in scores:
-                ends = f" [{scores[f'{name}_low']:.3f}, {scores[f'{name}_high']:.3f}]"
-            parts.append(f"{name} {scores[name]:.3f}{ends}")
-    return "  ".join(parts)
-
-
-def _store_options(request: "Request", option: str) -> str:
-    options = "" if request.out == Path("mlruns") else f" {option} {shlex.quote(str(request.out))}"
-    if request.tracking_uri:
-        options += f" --tracking-uri {shlex.quote(request.tracking_uri)}"
-    return options

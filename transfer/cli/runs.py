@@ -20,6 +20,7 @@ _COLUMNS = ("name", "task", "backbone", "strategy", "val", "test", "images_per_s
 
 
 def runs(
+    *,
     sort: Annotated[str, typer.Option(help=f"Column to rank by: {', '.join(_COLUMNS)}.")] = "val",
     where: Annotated[
         list[str] | None,
@@ -27,6 +28,9 @@ def runs(
             "--filter", metavar="COLUMN=TEXT", help="Only runs whose column has it; repeatable."
         ),
     ] = None,
+    nested: Annotated[
+        bool, typer.Option("--nested", help="Also the runs that are part of another.")
+    ] = False,
     store_folder: StoreFolder = Path("mlruns"),
     tracking_uri: TrackingUri = None,
 ) -> None:
@@ -37,6 +41,7 @@ def runs(
     _check_column(sort)
     with OUT.status("reading the store"):
         table = list_runs(open_store(store_folder, tracking_uri))
+    table, left_out = (table, 0) if nested else _whole(table)
     for condition in where or []:
         column, equals, text = condition.partition("=")
         _check_column(column)
@@ -47,6 +52,8 @@ def runs(
         OUT.print("no runs     next: transfer demo, or transfer fit TASK --data FOLDER")
         return
     _print_runs(table.sort_values(sort, ascending=sort in {"name", "task", "backbone", "strategy"}))
+    if left_out:
+        OUT.print(f"left out   {left_out} run(s) that are part of another; --nested shows them")
 
 
 def ui(
@@ -81,6 +88,12 @@ def sync(store_folder: StoreFolder = Path("mlruns"), tracking_uri: TrackingUri =
 def _check_column(name: str) -> None:
     if name not in _COLUMNS:
         raise RecipeError(f"no column {name!r} in the list of runs; it has {', '.join(_COLUMNS)}")
+
+
+def _whole(table: "pd.DataFrame") -> tuple["pd.DataFrame", int]:
+    """Return the runs that are part of no other, and how many are left out."""
+    whole = table[table["parent"] == ""]
+    return whole, len(table) - len(whole)
 
 
 def _print_runs(found: "pd.DataFrame") -> None:

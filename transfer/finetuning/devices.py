@@ -3,6 +3,7 @@
 import ctypes
 import os
 import sys
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor
 
 from transfer.errors import RecipeError
-from transfer.recipe import MachineSettings
+from transfer.settings import MachineSettings
 
 # Without these, a processor emulates bf16 and training runs at half the speed of fp32.
 _BF16_INSTRUCTIONS = ("avx512_bf16", "amx_bf16")
@@ -43,6 +44,16 @@ class Compute:
         """Return `tensor` on the device; a copy from pinned memory does not wait."""
         return tensor.to(self.device, non_blocking=True)
 
+    def settings(self) -> dict[str, Mapping[str, str | int]]:
+        """Return what was chosen as settings, which choose the same again."""
+        return {
+            "machine": {
+                "device": self.device.type,
+                "precision": self.precision,
+                "threads": self.threads,
+            }
+        }
+
     def describe(self) -> str:
         """Return one line for people."""
         place = f"{self.threads} threads" if self.device.type == "cpu" else _cuda_name()
@@ -60,6 +71,10 @@ def choose_compute(settings: MachineSettings) -> Compute:
     device = _device(settings.device)
     threads = settings.threads or torch.get_num_threads()
     torch.set_num_threads(threads)
+    if settings.deterministic:
+        # What has no such algorithm says so in a warning, and goes on.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True, warn_only=True)  # noqa: FBT003  # torch's form
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
     if device.type == "cpu":

@@ -2,18 +2,27 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
+from itertools import islice
 
 from torch import Tensor, nn
 
 from transfer.errors import TrainingError
+from transfer.finetuning.averaging import WeightAverage
+from transfer.finetuning.checkpoint import (
+    Checkpoints,
+    State,
+    random_states,
+    set_random_states,
+)
 from transfer.finetuning.devices import Compute
-from transfer.finetuning.schedule import build_optimizer, learning_rate, set_learning_rate
+from transfer.finetuning.interruption import Interruption, Terminated
+from transfer.finetuning.mixing import mix
+from transfer.finetuning.schedule import Schedule, build_optimizer, set_learning_rate
 from transfer.finetuning.stopping import Best, Validation
 from transfer.network.backbone import Network
-from transfer.network.freezing import statistics_for, train_all
 from transfer.pixels.batches import Batch
 from transfer.progress import Progress, Step
 from transfer.recipe import Recipe
@@ -25,6 +34,7 @@ class Ending(StrEnum):
     COMPLETED = "completed"
     STALE = "stopped early"
     INTERRUPTED = "interrupted"
+    TERMINATED = "terminated"
     DIVERGED = "diverged"
 
 
@@ -44,7 +54,7 @@ class EpochLog:
         epoch: 1..epochs; 0 is the probe.
         loss: mean training loss.
         lr: learning rate of the head in the last step; 0 for the probe.
-        rows_per_second: read and computed on, scoring left out.
+        rows_per_second: read and computed on, scoring left out; 0 where all features were kept.
         scores: on val, by name.
         improved: the best so far.
     """
@@ -62,110 +72,229 @@ class Training:
     """What the loop needs besides a network; each is given by the stage that owns it.
 
     Attributes:
-        batches: epoch -> training batches.
+        batches: (epoch, number of its first batch) -> training batches.
         rows: how many rows an epoch has.
-        steps: how many batches an epoch has.
-        loss: logits (B, K), targets (B,), label smoothing -> scalar.
+        batches_per_epoch: into how many batches they are divided.
+        loss: logits, targets, share of the training that is over -> mean loss, a scalar.
+        prepare: (network, epoch) sets what trains in it, batch statistics included.
         validate: network -> what it says on val; leaves it in eval mode.
-        on_epoch: hears of each epoch.
+        on_epoch: hears of each epoch, once it is in a checkpoint.
     """
 
-    batches: Callable[[int], Iterator[Batch]]
+    batches: Callable[[int, int], Iterator[Batch]]
     rows: int
-    steps: int
+    batches_per_epoch: int
     loss: Callable[[Tensor, Tensor, float], Tensor]
+    prepare: Callable[[Network, int], None]
     validate: Callable[[Network], Validation]
     on_epoch: Callable[[EpochLog], None]
 
 
-def finetune(
-    network: Network,
-    training: Training,
-    recipe: Recipe,
-    compute: Compute,
-    best: Best,
-    progress: Progress,
-) -> Ended:
-    """Train all of `network` in place, offering each epoch's weights to `best`.
+@dataclass(frozen=True)
+class _Position:
+    """Where a training stands.
 
-    Ctrl-C and a loss that is no number end the training and not the run, as soon as there are
-    weights worth keeping.
-
-    Raises:
-        KeyboardInterrupt, TrainingError: before there were any.
+    Attributes:
+        epoch: the one under way, 1..epochs; epochs + 1 at the end.
+        step: optimizer steps of it that are done.
+        loss: sum of the losses of its rows so far.
+        seconds: spent on it so far, scoring left out.
     """
-    loop = _Loop(network, training, recipe, compute)
-    epoch = 0
-    try:
-        for epoch in range(1, recipe.epochs + 1):
-            with progress.step(f"epoch {epoch}/{recipe.epochs}", training.rows, "images") as step:
-                loss, seconds = loop.run_epoch(epoch, step)
-            validation = training.validate(network)
-            improved = best.offer(network, validation, epoch)
-            speed = training.rows / seconds
-            log = EpochLog(epoch, loss, loop.head_lr, speed, validation.scores, improved)
-            training.on_epoch(log)
-            if best.is_stale(epoch):
-                return Ended(Ending.STALE, f"no better epoch since epoch {best.epoch}")
-    except KeyboardInterrupt:
-        if best.validation is None:
-            raise
-        return Ended(Ending.INTERRUPTED, f"in epoch {epoch} of {recipe.epochs}")
-    except TrainingError as error:
-        if best.validation is None:
-            raise
-        return Ended(Ending.DIVERGED, str(error))
-    return Ended(Ending.COMPLETED)
+
+    epoch: int = 1
+    step: int = 0
+    loss: float = 0.0
+    seconds: float = 0.0
 
 
-class _Loop:
-    """The optimizer and the position in the learning-rate curve of one training."""
+class Trainer:
+    """A network with its optimizer on the way through the epochs; each step can be the last.
+
+    A checkpoint holds all of it: what is continued from there ends with the same bits.
+    """
 
     def __init__(
-        self, network: Network, training: Training, recipe: Recipe, compute: Compute
+        self,
+        network: Network,
+        training: Training,
+        recipe: Recipe,
+        compute: Compute,
+        best: Best,
+        checkpoints: Checkpoints,
     ) -> None:
-        self._network, self._training, self._compute = network, training, compute
-        self._settings, self._peak = recipe.training, recipe.peak_lr
-        self._steps = recipe.epochs * training.steps
-        rows_per_step = training.rows // training.steps
-        self._statistics = statistics_for(recipe.training.batch_statistics, rows_per_step)
-        train_all(network, self._statistics)  # an optimizer takes only weights that train by now
-        self._optimizer = build_optimizer(network, recipe.peak_lr, recipe.training)
+        self._network, self._training, self._recipe = network, training, recipe
+        self._compute, self._best, self._checkpoints = compute, best, checkpoints
+        settings = recipe.training
+        self._epochs = recipe.passes(training.rows)
+        self._steps = math.ceil(training.batches_per_epoch / settings.accumulate)
+        self._schedule = Schedule(settings, recipe.peak_lr, self._epochs * self._steps)
+        # One optimizer over all weights that will ever learn: it passes over what has no gradient.
+        network.requires_grad_(requires_grad=True)
+        self._optimizer = build_optimizer(network, recipe.peak_lr, settings)
+        self._average = WeightAverage(network, settings.ema) if settings.ema else None
+        self._position, self._logs = _Position(), list[EpochLog]()
+        self._saved = time.monotonic()
+
+    def begin(self, logs: Sequence[EpochLog]) -> None:
+        """Write the first checkpoint, after what came before the training: `logs`."""
+        self._logs = list(logs)
+        self.save()
+        for log in logs:
+            self._training.on_epoch(log)
+
+    def resume(self, state: State) -> None:
+        """Go on where `state` was saved; every epoch so far is told once more."""
+        self._network.load_state_dict(state["network"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._schedule.load_state_dict(state["schedule"])
+        if self._average is not None:
+            self._average.load_state_dict(state["average"])
+        self._best.load_state_dict(state["best"])
+        self._position = _Position(**state["position"])
+        self._logs = [EpochLog(**log) for log in state["logs"]]
+        set_random_states(state["random"])
+        for log in self._logs:
+            self._training.on_epoch(log)
+
+    def save(self) -> None:
+        """Write a checkpoint.
+
+        Raises:
+            OutputError: the disk is full; the one before stays.
+        """
+        # Of two checkpoints after the same step, the one that has its epoch scored is the later.
+        self._checkpoints.save(
+            {
+                "network": self._network.state_dict(),
+                "optimizer": self._optimizer.state_dict(),
+                "schedule": self._schedule.state_dict(),
+                "average": self._average.state_dict() if self._average is not None else None,
+                "best": self._best.state_dict(),
+                "position": asdict(self._position),
+                "logs": [asdict(log) for log in self._logs],
+                "random": random_states(),
+            },
+            2 * self._done + (self._position.step == 0),
+        )
+        self._saved = time.monotonic()
+
+    def run(self, progress: Progress, interruption: Interruption) -> Ended:
+        """Train to the end, offering each epoch's weights to the best ones.
+
+        Ctrl-C, SIGTERM and a loss that is no number end the training and not the run, as soon as
+        there are weights worth keeping.
+
+        Raises:
+            KeyboardInterrupt, TrainingError: before there were any.
+            OutputError: a checkpoint cannot be written.
+        """
+        epochs = self._epochs
+        try:
+            while self._position.epoch <= epochs:
+                if self._best.is_stale(self._position.epoch - 1):
+                    return Ended(Ending.STALE, f"no better epoch since epoch {self._best.epoch}")
+                self._run_epoch(progress, interruption)
+                validation = self._training.validate(self._judged)
+                with interruption.whole():
+                    self._close_epoch(validation)
+        except KeyboardInterrupt as signal:
+            with interruption.whole():
+                self.save()
+            if self._best.validation is None:
+                raise
+            ending = Ending.TERMINATED if isinstance(signal, Terminated) else Ending.INTERRUPTED
+            return Ended(ending, f"in epoch {self._position.epoch} of {epochs}")
+        except TrainingError as error:
+            if self._best.validation is None:
+                raise
+            return Ended(Ending.DIVERGED, str(error))
+        return Ended(Ending.COMPLETED)
 
     @property
-    def head_lr(self) -> float:
+    def _done(self) -> int:
+        """How many steps are behind."""
+        return (self._position.epoch - 1) * self._steps + self._position.step
+
+    @property
+    def _judged(self) -> Network:
+        """The network that is scored and kept: the average of the weights where there is one."""
+        return self._network if self._average is None else self._average.network
+
+    def _run_epoch(self, progress: Progress, interruption: Interruption) -> None:
+        """Go through what is left of the epoch under way."""
+        epoch, accumulate = self._position.epoch, self._recipe.training.accumulate
+        self._training.prepare(self._network, epoch)
+        batches = self._training.batches(epoch, self._position.step * accumulate)
+        what = f"epoch {epoch}/{self._epochs}"
+        with progress.step(what, self._training.rows, "images") as shown:
+            began = time.perf_counter()
+            while group := list(islice(batches, accumulate)):
+                with interruption.whole():
+                    self._step(group, shown)
+                    now = time.perf_counter()
+                    spent, began = now - began, now
+                    self._position = replace(self._position, seconds=self._position.seconds + spent)
+                self._save_in_time()
+
+    def _close_epoch(self, validation: Validation) -> None:
+        """Score the epoch that is through, keep a checkpoint of it, then tell of it."""
+        done = self._position
+        if not validation.is_finite:
+            raise TrainingError(
+                f"the network gave no numbers on val after epoch {done.epoch}; "
+                f"take a smaller --lr than {self._recipe.peak_lr:g}"
+            )
+        loss, speed = done.loss / self._training.rows, self._training.rows / done.seconds
+        improved = self._best.offer(self._judged, validation, done.epoch)
+        self._schedule.hear(self._best.rank(validation))
+        log = EpochLog(done.epoch, loss, self._head_lr, speed, validation.scores, improved)
+        self._logs.append(log)
+        self._position = _Position(epoch=done.epoch + 1)
+        self.save()
+        self._training.on_epoch(log)
+
+    def _step(self, group: list[Batch], shown: Step) -> None:
+        """Take one optimizer step over the batches of `group`; no number, no step."""
+        at = self._position
+        set_learning_rate(self._optimizer, self._schedule.rate(self._done))
+        rows = sum(len(batch.targets) for batch in group)
+        self._optimizer.zero_grad(set_to_none=True)
+        losses = [
+            self._backward(batch, (at.epoch, number), rows)
+            for number, batch in enumerate(group, at.step * self._recipe.training.accumulate)
+        ]
+        loss = sum(losses)
+        if not math.isfinite(loss):
+            raise TrainingError(
+                f"the loss became {loss} in epoch {at.epoch}, step {at.step + 1} of "
+                f"{self._steps}; take a smaller --lr than {self._recipe.peak_lr:g}"
+            )
+        if longest := self._recipe.training.clip_norm:
+            nn.utils.clip_grad_norm_(self._network.parameters(), longest)
+        self._optimizer.step()
+        if self._average is not None:
+            self._average.update(self._network)
+        self._position = replace(at, step=at.step + 1, loss=at.loss + loss * rows)
+        shown.advance(rows, note=f"loss {loss:.3f}")
+
+    def _backward(self, batch: Batch, place: tuple[int, int], rows: int) -> float:
+        """Add the gradient of a batch that is a part of `rows`; return its part of the loss."""
+        pixels, targets = self._compute.move(batch.pixels), self._compute.move(batch.targets)
+        mixed = mix(pixels, self._recipe.training, (self._recipe.seed, *place))
+        with self._compute.autocast():
+            logits = self._network(mixed.pixels).float()
+        done = self._done / (self._epochs * self._steps)
+        loss = mixed.loss(lambda these: self._training.loss(logits, these, done), targets)
+        loss = loss * (len(batch.targets) / rows)
+        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        return float(loss.detach())
+
+    def _save_in_time(self) -> None:
+        minutes = self._recipe.machine.checkpoint_minutes
+        if minutes and time.monotonic() - self._saved > 60 * minutes:
+            self.save()
+
+    @property
+    def _head_lr(self) -> float:
         """Learning rate of the head in the last step."""
         return float(self._optimizer.param_groups[-1]["lr"])
-
-    def run_epoch(self, epoch: int, progress: Step) -> tuple[float, float]:
-        """Go through the training rows once; return mean loss and seconds."""
-        train_all(self._network, self._statistics)
-        total, began = 0.0, time.perf_counter()
-        for number, batch in enumerate(self._training.batches(epoch)):
-            done = (epoch - 1) * self._training.steps + number
-            rate = learning_rate(done, self._steps, self._peak, self._settings.warmup)
-            set_learning_rate(self._optimizer, rate)
-            loss = self._step(batch)
-            if not math.isfinite(loss):
-                raise TrainingError(
-                    f"the loss became {loss} in epoch {epoch}, step {number + 1} of "
-                    f"{self._training.steps}; take a smaller --lr than {self._peak:g}"
-                )
-            total += loss * len(batch.targets)
-            progress.advance(len(batch.targets), note=f"loss {loss:.3f}")
-        return total / self._training.rows, time.perf_counter() - began
-
-    def _step(self, batch: Batch) -> float:
-        """Take one step and return its loss; a loss that is no number moves nothing."""
-        targets = self._compute.move(batch.targets)
-        with self._compute.autocast():
-            logits = self._network(self._compute.move(batch.pixels))
-        loss = self._training.loss(logits.float(), targets, self._settings.label_smoothing)
-        self._optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-        value = float(loss.detach())
-        if math.isfinite(value):
-            if self._settings.clip_norm:
-                nn.utils.clip_grad_norm_(self._network.parameters(), self._settings.clip_norm)
-            self._optimizer.step()
-        return value

@@ -1,154 +1,144 @@
 """The ways of transferring: which stages a run goes through, and what each hands to the next."""
 
-import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from typing import NamedTuple
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-
-from transfer.errors import TrainingError
 from transfer.finetuning.adaptation import adapt_statistics
-from transfer.finetuning.devices import Compute
-from transfer.finetuning.finetuner import Ended, Ending, EpochLog, Training, finetune
-from transfer.finetuning.probe import extract_features, fit_linear_head
-from transfer.finetuning.stopping import Best, Validation
+from transfer.finetuning.finder import Trial, find_learning_rate
+from transfer.finetuning.finetuner import Ended, Ending, EpochLog, Trainer, Training
+from transfer.finetuning.lesson import Host, Learned, Lesson
+from transfer.finetuning.probing import counted, probe
+from transfer.finetuning.schedule import build_optimizer
+from transfer.finetuning.stopping import Best
 from transfer.network.backbone import Network
-from transfer.network.freezing import freeze_backbone
-from transfer.network.objective import Objective
-from transfer.pixels.batches import Batch, Batches
+from transfer.network.freezing import stage_number, statistics_for, train_from
+from transfer.network.stages import stages
 from transfer.pixels.views import epoch_order
-from transfer.progress import Progress, Step
 from transfer.recipe import Recipe, Strategy
 
 _ADAPTED_ON = 4096  # rows; the statistics of more would not differ
 
 
-@dataclass(frozen=True)
-class Lesson:
-    """What there is to learn from, and how it is judged.
+class Way(NamedTuple):
+    """What a strategy does, in this order.
 
     Attributes:
-        batches: reads rows by number.
-        train: row numbers to learn from.
-        val: row numbers that select.
-        targets: class numbers of all rows, (N,).
-        objective: loss and probabilities for the kind of target.
-        predict: (network, row numbers) -> probabilities (n, K), by the scoring path.
-        score: probabilities of the val rows (n, K) -> scores by name.
-        headline: which score picks the best weights.
+        adapts: takes the batch statistics of the new pictures first.
+        probes: fits the best linear head on frozen features; it is candidate zero.
+        trains: (epoch, epochs, stages, first stage above the frozen ones) -> first stage that
+            learns; None where only the head does, and that by the probe.
     """
 
-    batches: Batches
-    train: NDArray[np.int64]
-    val: NDArray[np.int64]
-    targets: NDArray[np.int64]
-    objective: Objective
-    predict: Callable[[Network, NDArray[np.int64]], NDArray[np.float32]]
-    score: Callable[[NDArray[np.float32]], dict[str, float]]
-    headline: str
+    adapts: bool
+    probes: bool
+    trains: Callable[[int, int, int, int], int] | None
 
 
-@dataclass(frozen=True)
-class Learned:
-    """What came of it; the network itself holds the best weights.
+def _all(epoch: int, epochs: int, count: int, above: int) -> int:  # noqa: ARG001  # a Way's form
+    return 0
 
-    Attributes:
-        ended: how training ended.
-        epoch: whose weights were kept; 0 is the probe.
-        val: what they said on the val rows.
+
+def _above(epoch: int, epochs: int, count: int, above: int) -> int:  # noqa: ARG001  # a Way's form
+    return above
+
+
+def _from_the_head(epoch: int, epochs: int, count: int, above: int) -> int:  # noqa: ARG001  # see above
+    """Let one stage after the other learn, the deepest first; all do in the second half.
+
+    Howard & Ruder 2018 (ULMFiT, doi:10.18653/v1/P18-1031) add one an epoch.
     """
-
-    ended: Ended
-    epoch: int
-    val: Validation
+    return max(0, count - 1 - (epoch - 1) * count * 2 // epochs)
 
 
-def learn(
-    network: Network,
-    lesson: Lesson,
-    recipe: Recipe,
-    compute: Compute,
-    progress: Progress,
-    on_epoch: Callable[[EpochLog], None],
-) -> Learned:
+WAYS = {
+    Strategy.PROBE: Way(adapts=False, probes=True, trains=None),
+    Strategy.LP_FT: Way(adapts=True, probes=True, trains=_all),
+    Strategy.FINETUNE: Way(adapts=False, probes=False, trains=_all),
+    Strategy.GRADUAL: Way(adapts=True, probes=True, trains=_from_the_head),
+    Strategy.PARTIAL: Way(adapts=False, probes=True, trains=_above),
+    Strategy.SCRATCH: Way(adapts=False, probes=False, trains=_all),
+}
+
+
+def learn(network: Network, lesson: Lesson, recipe: Recipe, host: Host) -> Learned:
     """Teach `network`, in place, by the recipe's strategy; it ends with the best weights.
 
+    Where the host has a checkpoint, the training goes on from there.
+
     Raises:
+        RecipeError: a stage or an optimizer that there is not.
         TrainingError: the loss became no number before there were weights worth keeping.
+        CheckpointError: the checkpoint is damaged.
+        OutputError: a checkpoint cannot be written.
     """
-    best, ended = Best(lesson.headline, recipe.training.patience), Ended(Ending.COMPLETED)
-    if recipe.strategy is Strategy.LP_FT:
-        _adapt(network, lesson, recipe, compute, progress)
-    if recipe.strategy in {Strategy.PROBE, Strategy.LP_FT}:
-        on_epoch(_probe(network, lesson, recipe, compute, best, progress))
-    if recipe.strategy is not Strategy.PROBE:
-        training = Training(
-            batches=lambda epoch: lesson.batches.training(lesson.train, epoch),
-            rows=len(lesson.train),
-            steps=lesson.batches.steps(len(lesson.train)),
-            loss=lesson.objective.loss,
-            validate=lambda net: _validation(lesson.predict(net, lesson.val), lesson),
-            on_epoch=on_epoch,
-        )
-        ended = finetune(network, training, recipe, compute, best, progress)
+    way, best = WAYS[recipe.strategy], Best(lesson.headline, recipe.training.patience)
+    state, logs = host.checkpoints.load(), list[EpochLog]()
+    if state is None and way.adapts:
+        _adapt(network, lesson, recipe, host)
+    if state is None and way.probes:
+        logs.append(probe(network, lesson, recipe, host, best))
+    if way.trains is None:
+        for log in logs:
+            host.on_epoch(log)
+        return Learned(Ended(Ending.COMPLETED), best.epoch, best.restore(network))
+    training = _training(network, lesson, recipe, host)
+    if recipe.lr == "auto":
+        recipe = _with_found_rate(network, training, recipe, host)
+    trainer = Trainer(network, training, recipe, host.compute, best, host.checkpoints)
+    if state is None:
+        trainer.begin(logs)
+    else:
+        trainer.resume(state)
+    ended = trainer.run(host.progress, host.interruption)
     return Learned(ended, best.epoch, best.restore(network))
 
 
-def _adapt(
-    network: Network, lesson: Lesson, recipe: Recipe, compute: Compute, progress: Progress
-) -> None:
+def _training(network: Network, lesson: Lesson, recipe: Recipe, host: Host) -> Training:
+    """Return what the loop needs; what trains in an epoch is the strategy's."""
+    rows, batches = len(lesson.train), lesson.batches.steps(len(lesson.train))
+    statistics = statistics_for(
+        recipe.training.batch_statistics,
+        rows // batches,
+        from_scratch=recipe.strategy is Strategy.SCRATCH,
+    )
+    count, epochs = len(stages(network.backbone)), recipe.passes(rows)
+    last, trains = recipe.training.frozen_to, WAYS[recipe.strategy].trains or _all
+    above = stage_number(network, last) + 1 if last else -(-count // 2)
+    return Training(
+        batches=lambda epoch, first: lesson.batches.training(
+            lesson.train, epoch, first=first, balanced=recipe.training.balance == "sampler"
+        ),
+        rows=rows,
+        batches_per_epoch=batches,
+        loss=lesson.loss,
+        prepare=lambda net, epoch: train_from(net, trains(epoch, epochs, count, above), statistics),
+        validate=lambda net: lesson.validation(lesson.predict(net, lesson.val)),
+        on_epoch=host.on_epoch,
+    )
+
+
+def _adapt(network: Network, lesson: Lesson, recipe: Recipe, host: Host) -> None:
     """Give the backbone the batch statistics of the training rows, as training will."""
     rows = epoch_order(lesson.train, recipe.seed, 0)[:_ADAPTED_ON]
-    with progress.step("adapting", len(rows), "images") as step:
-        batches = _counted(lesson.batches.plain(rows), step)
-        adapt_statistics(network, batches, compute)
+    with host.progress.step("adapting", len(rows), "images") as step:
+        batches = counted(lesson.batches.plain(rows), step)
+        adapt_statistics(network, batches, host.compute)
 
 
-def _probe(
-    network: Network,
-    lesson: Lesson,
-    recipe: Recipe,
-    compute: Compute,
-    best: Best,
-    progress: Progress,
-) -> EpochLog:
-    """Give `network` the best linear head on frozen features, and offer it as candidate zero."""
-    freeze_backbone(network)
-    rows, began = len(lesson.train) + len(lesson.val), time.perf_counter()
-    with progress.step("features", rows, "images") as step:
-        train, val = (
-            extract_features(
-                network, _counted(lesson.batches.plain(numbers), step), compute, fitted_on=fitted_on
-            )
-            for numbers, fitted_on in ((lesson.train, True), (lesson.val, False))
-        )
-    speed = rows / (time.perf_counter() - began)
-    if not bool(torch.isfinite(train).all() and torch.isfinite(val).all()):
-        raise TrainingError(
-            "the frozen backbone gives features that are no numbers; its weights are broken"
-        )
-    head = fit_linear_head(
-        (train, lesson.targets[lesson.train]),
-        (val, lesson.targets[lesson.val]),
-        network.head.out_features,
-        recipe.probe,
+def _with_found_rate(network: Network, training: Training, recipe: Recipe, host: Host) -> Recipe:
+    """Return the recipe with a learning rate found by trial on a copy; the find is kept."""
+    training.prepare(network, recipe.passes(training.rows))  # all that will ever learn
+    trial = Trial(
+        batches=lambda epoch: training.batches(epoch, 0),
+        steps=training.batches_per_epoch,
+        loss=lambda logits, targets: training.loss(logits, targets, 0.0),
+        build_optimizer=lambda net: build_optimizer(net, 1.0, recipe.training),
+        clip_norm=recipe.training.clip_norm,
     )
-    head.place(network.head)
-    with torch.inference_mode():
-        logits = network.head(compute.move(val))
-        probabilities = lesson.objective.probabilities(logits).cpu().numpy()
-    validation = _validation(probabilities, lesson)
-    improved = best.offer(network, validation, epoch=0)
-    return EpochLog(0, head.train_loss, 0.0, speed, validation.scores, improved)
-
-
-def _counted(batches: Iterable[Batch], step: Step) -> Iterator[Batch]:
-    for batch in batches:
-        yield batch
-        step.advance(len(batch.numbers))
-
-
-def _validation(probabilities: NDArray[np.float32], lesson: Lesson) -> Validation:
-    return Validation(probabilities, lesson.score(probabilities))
+    with host.progress.step("finding lr", 1, "trial"):
+        found = find_learning_rate(network, trial, host.compute)
+    host.decide("lr", found.suggestion)
+    host.progress.say(
+        f"lr         {found.suggestion:.2g}, a tenth of where the loss of a trial was lowest"
+    )
+    return recipe.model_copy(update={"lr": found.suggestion})

@@ -2,13 +2,21 @@
 
 import difflib
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple, cast
 
 import timm
 import torch
+from timm.models import PretrainedCfg
 from torch import Tensor, nn
 
 from transfer.errors import RecipeError
+from transfer.network import alexnet, plain  # noqa: F401  # registers them with timm
+from transfer.network.heads import Head
+from transfer.network.objective import build_head
+from transfer.recipe import Recipe
+from transfer.samples.target import TargetKind
+from transfer.settings import HeadSettings
 
 
 class Normalization(NamedTuple):
@@ -18,34 +26,54 @@ class Normalization(NamedTuple):
     std: tuple[float, ...]
 
 
+@dataclass(frozen=True)
+class Design:
+    """What a network is besides its backbone.
+
+    Attributes:
+        kind: of target, which decides what a head gives.
+        head: its kind and size.
+        dropout: share of the head's inputs that a training step leaves out.
+        drop_path: share of the deepest residual branches that a training step leaves out.
+    """
+
+    kind: TargetKind = TargetKind.SINGLE_LABEL
+    head: HeadSettings = field(default_factory=HeadSettings)
+    dropout: float = 0.0
+    drop_path: float = 0.0
+
+    @classmethod
+    def of(cls, recipe: Recipe, kind: TargetKind) -> "Design":
+        """Return what `recipe` asks for."""
+        training = recipe.training
+        return cls(kind, recipe.head, training.dropout, training.drop_path)
+
+
 class Network(nn.Module):
     """Pixels in, logits out; normalization is its first step, so that nobody can forget it.
 
     Shape:
         pixels: (B, C, S, S), uint8, or float32 in [0, 1].
-        logits: (B, K) float32.
+        logits: (B, O) float32; O is K, or K - 1 where classes are ordered.
 
     Attributes:
         name: timm's, of the backbone.
         backbone: a timm model without classifier; (B, C, S, S) -> pooled features (B, D).
-        head: features (B, D) -> logits (B, K).
+        head: features (B, D) -> logits (B, O).
     """
 
     mean: Tensor
     std: Tensor
 
     def __init__(
-        self, name: str, backbone: nn.Module, classes: int, normalization: Normalization
+        self, name: str, backbone: nn.Module, head: Head, normalization: Normalization
     ) -> None:
         super().__init__()
-        self.name, self.backbone = name, backbone
-        self.head = nn.Linear(cast("int", backbone.num_features), classes)
+        self.name, self.backbone, self.head = name, backbone, head
         self.normalization = normalization
         # They belong to the description of the model, not to its weights.
         self.register_buffer("mean", _as_channels(normalization.mean), persistent=False)
         self.register_buffer("std", _as_channels(normalization.std), persistent=False)
-        nn.init.zeros_(self.head.weight)  # all classes alike: the first loss is log(K)
-        nn.init.zeros_(self.head.bias)
 
     def embed(self, pixels: Tensor) -> Tensor:
         """Return pooled features (B, D) of `pixels` (B, C, S, S)."""
@@ -54,32 +82,64 @@ class Network(nn.Module):
         return features
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """Return logits (B, K) of `pixels` (B, C, S, S)."""
+        """Return logits (B, O) of `pixels` (B, C, S, S)."""
         logits: Tensor = self.head(self.embed(pixels))
         return logits
 
 
-def build_network(name: str, classes: int, normalization: Normalization | None = None) -> Network:
-    """Return the timm model `name` with random weights and a head of `classes` outputs.
+def build_network(
+    name: str,
+    classes: int,
+    normalization: Normalization | None = None,
+    design: Design | None = None,
+) -> Network:
+    """Return the timm model `name` with random weights and a head for `classes` classes.
 
-    The head starts at zero; the backbone is drawn from torch's global random state.
+    The backbone is drawn from torch's global random state.
 
     Args:
         name: any timm model name.
-        classes: number of outputs, K.
-        normalization: of the pixels; unset takes what timm states for the model.
+        classes: how many, K.
+        normalization: of the pixels, one number a band; unset takes what timm states for the model.
+        design: head, kind of target and dropout; unset is a linear head for single labels.
 
     Raises:
-        RecipeError: timm has no such model, or it gives no pooled features.
+        RecipeError: timm has no such model, it gives no pooled features or has no residual branches
+            to drop, or the head makes no sense for the kind of target.
     """
     check_name(name)
-    backbone = timm.create_model(name, pretrained=False, num_classes=0)
+    design = design or Design()
+    bands = 3 if normalization is None else len(normalization.mean)
+    backbone = _create(name, bands, design.drop_path)
     if not getattr(backbone, "num_features", 0):
         raise RecipeError(f"backbone {name!r} gives no pooled features; choose another")
-    stated = backbone.pretrained_cfg
-    own = Normalization(tuple(stated["mean"]), tuple(stated["std"]))
-    network = Network(name, backbone, classes, normalization or own)
+    # Some (VGG) widen the pooled features before the classifier that was left out.
+    width = cast("int", getattr(backbone, "head_hidden_size", backbone.num_features))
+    head = build_head(design.kind, design.head, width, classes, design.dropout)
+    network = Network(name, backbone, head, normalization or stated_normalization(name))
     return network.to(memory_format=torch.channels_last)
+
+
+def stated_normalization(name: str) -> Normalization:
+    """Return what timm states for the model `name`, of red, green and blue."""
+    stated = timm.get_pretrained_cfg(name) or PretrainedCfg()
+    return Normalization(tuple(stated.mean), tuple(stated.std))
+
+
+def _create(name: str, bands: int, drop_path: float) -> nn.Module:
+    options: dict[str, float] = {"drop_path_rate": drop_path} if drop_path else {}
+    try:
+        backbone: nn.Module = timm.create_model(
+            name, pretrained=False, num_classes=0, in_chans=bands, **options
+        )
+    except TypeError as error:
+        if "drop_path_rate" not in str(error):
+            raise
+        raise RecipeError(
+            f"training.drop_path = {drop_path:g}: {name} has no residual branches to drop; "
+            "leave it at 0"
+        ) from error
+    return backbone
 
 
 def check_name(name: str) -> None:
@@ -122,4 +182,4 @@ def check_size(name: str, size: int) -> None:
 
 
 def _as_channels(numbers: tuple[float, ...]) -> Tensor:
-    return torch.tensor(numbers).view(1, -1, 1, 1)
+    return torch.tensor(numbers, dtype=torch.float32).view(1, -1, 1, 1)

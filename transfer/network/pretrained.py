@@ -33,11 +33,13 @@ class Weights:
         source: where they come from, for people and as a tag.
         state: name -> tensor; None for random weights.
         normalization: None where nothing but timm's own statement is known.
+        bands: names of the bands they were trained on; () is red, green, blue.
     """
 
     source: str
     state: Mapping[str, Tensor] | None = None
     normalization: Normalization | None = None
+    bands: tuple[str, ...] = ()
 
 
 def choose_weights(settled: Settled, find_model: FindModel) -> Settled:
@@ -93,7 +95,8 @@ def load_weights(backbone: str, weights: str, find_model: FindModel) -> Weights:
     folder = _model_of(weights, find_model)
     card = read_card(folder / "model.json")
     numbers = Normalization(tuple(card["mean"]), tuple(card["std"]))
-    return Weights(f"run {weights}", read_state(folder / "network.safetensors"), numbers)
+    bands = tuple(card.get("recipe", {}).get("bands", ()))
+    return Weights(f"run {weights}", read_state(folder / "network.safetensors"), numbers, bands)
 
 
 def _from_scratch(settled: Settled) -> Settled:
@@ -110,7 +113,7 @@ def _from_scratch(settled: Settled) -> Settled:
 
 
 def _best_here(settled: Settled) -> Settled:
-    name, starter = settled.recipe.backbone, _starter_architecture()
+    name, starter = settled.recipe.backbone, starter_backbone()
     if cached_file(name) is not None:
         return settled.with_values("auto", backbone=tagged(name), weights="hub")
     if settled.given("backbone") and name != starter:
@@ -129,7 +132,7 @@ def _owner(weights: str, find_model: FindModel) -> str | None:
     if weights in {"none", "hub"}:
         return None
     if weights == "starter":
-        return _starter_architecture()
+        return starter_backbone()
     if Path(weights).suffix in SUFFIXES:
         return read_card(Path(weights).with_suffix(".json")).get("architecture")
     return str(read_card(_model_of(weights, find_model) / "model.json")["backbone"])
@@ -145,7 +148,8 @@ def _model_of(weights: str, find_model: FindModel) -> Path:
         ) from error
 
 
-def _starter_architecture() -> str:
+def starter_backbone() -> str:
+    """Return the timm name of the network that the starter weights are of."""
     return str(_starter_card()["architecture"])
 
 

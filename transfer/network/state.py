@@ -13,6 +13,7 @@ from torch import Tensor
 
 from transfer.errors import WeightsError
 from transfer.network.backbone import Network
+from transfer.network.stem import Stem, adapt_stem, first_weights
 
 SUFFIXES = frozenset({".safetensors", ".pth", ".pt", ".bin"})
 _WRAPPERS = ("state_dict", "model")
@@ -65,17 +66,30 @@ def read_state(path: Path) -> dict[str, Tensor]:
     return tensors
 
 
-def load_backbone(network: Network, state: Mapping[str, Tensor], source: str) -> list[str]:
+def load_backbone(
+    network: Network, state: Mapping[str, Tensor], source: str, stem: Stem | None = None
+) -> list[str]:
     """Copy into the backbone of `network` what fits by name and shape; return what did not.
+
+    Args:
+        network: changed in place.
+        state: tensors by timm's names.
+        source: where they come from, for messages.
+        stem: bands of the pictures and how the first convolution is made for them; unset, the
+            weights are of the same bands.
 
     Returns:
         One line for each tensor of the backbone that keeps its random values. Tensors of the file
         that the backbone has no place for (an old classifier) are not worth a line.
 
     Raises:
-        WeightsError: under half of the backbone's tensors fit, which is another network.
+        WeightsError: under half of the backbone's tensors fit, which is another network; or the
+            first convolution is of another number of bands.
+        RecipeError: its filters cannot be made for these bands in the way of `stem`.
     """
     own = network.backbone.state_dict()
+    if stem is not None:
+        state = adapt_stem(network.backbone, state, stem, source)
     fitting = {k: v for k, v in state.items() if k in own and v.shape == own[k].shape}
     # Files of old versions lack the counters of batch norm, which nothing here reads.
     unmatched = [k for k in own if k not in fitting and not k.endswith("num_batches_tracked")]
@@ -85,6 +99,12 @@ def load_backbone(network: Network, state: Mapping[str, Tensor], source: str) ->
             f"first that does not: {_describe(unmatched[0], state, own)}; "
             "are they weights of another network?"
         )
+    for name in first_weights(network.backbone):
+        if name in state and state[name].shape[1] != own[name].shape[1]:
+            raise WeightsError(
+                f"{source}: {_describe(name, state, own)}: the weights are of other bands than the "
+                "pictures; name the bands (--set bands=...), or take --set stem=mean"
+            )
     network.backbone.load_state_dict(fitting, strict=False)
     return [_describe(name, state, own) for name in unmatched]
 

@@ -1,5 +1,7 @@
 """From rows to batches of tensors, the same whatever the number of processes that read them."""
 
+import os
+import signal
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 from transfer.images.pictures import Pixels
 from transfer.pixels.cache import Pictures, stack
 from transfer.pixels.views import TrainingViews, epoch_order, even_batches
+from transfer.samples.target import Targets
 
 _AHEAD = 2
 # A step on a CPU takes every core and waits for the slowest: where they are few, a reader beside it
@@ -27,7 +30,8 @@ class Batch(NamedTuple):
 
     Attributes:
         pixels: (B, C, S, S) uint8, or float32 in [0, 1]; channels-last in memory.
-        targets: (B,) int64, class numbers; all zero where labels are not known.
+        targets: (B,) int64, class numbers or ranks, or (B, K) float32 of 0 and 1; all zero where
+            labels are not known.
         numbers: (B,) int64, which rows of the manifest they are.
     """
 
@@ -37,10 +41,11 @@ class Batch(NamedTuple):
 
 
 class _Order(NamedTuple):
-    """Which rows make a batch, and the epoch that draws their views; None for the plain view."""
+    """Which rows make a batch, and whether an epoch draws their views or they are fixed ones."""
 
     numbers: NDArray[np.int64]
-    epoch: int | None
+    epoch: int | None = None
+    fixed: int | None = None
 
 
 class Batches:
@@ -49,7 +54,7 @@ class Batches:
     def __init__(  # noqa: PLR0913  # what to read, how much at once, and by whom
         self,
         pictures: Pictures,
-        targets: NDArray[np.int64],
+        targets: Targets,
         views: TrainingViews | None = None,
         *,
         batch_size: int,
@@ -61,7 +66,7 @@ class Batches:
 
         Args:
             pictures: working-size pixels by row number.
-            targets: class numbers by row number, (N,).
+            targets: by row number, (N,) or (N, K).
             views: of the task; without them training batches are plain.
             batch_size: rows of a step.
             seed: of the order of an epoch.
@@ -69,6 +74,7 @@ class Batches:
             threads: that share the decoding of a batch in this process.
         """
         self._batch_size, self._seed, self._threads = batch_size, seed, threads
+        self._targets = targets
         self._reader = _Reader(pictures, targets, views, threads if workers == 0 else 1)
         self._orders: list[_Order] = []
         self._loader: DataLoader[Batch] | None = None
@@ -80,18 +86,35 @@ class Batches:
                 batch_size=None,
                 collate_fn=_as_it_is,
                 num_workers=workers,
+                worker_init_fn=_end_in_peace,
                 persistent_workers=True,
                 pin_memory=torch.cuda.is_available(),
+                generator=torch.Generator(),  # else it draws from the state that dropout draws from
             )
 
-    def training(self, numbers: NDArray[np.int64], epoch: int) -> Iterator[Batch]:
-        """Yield the rows `numbers` as views, in the order that (seed, epoch) draws."""
-        order = epoch_order(numbers, self._seed, epoch)
-        return self._read([_Order(part, epoch) for part in even_batches(order, self._batch_size)])
+    def training(
+        self, numbers: NDArray[np.int64], epoch: int, *, first: int = 0, balanced: bool = False
+    ) -> Iterator[Batch]:
+        """Yield the rows `numbers` as views, in the order that (seed, epoch) draws.
+
+        Args:
+            numbers: rows of the epoch, (n,).
+            epoch: which one; it draws order and views.
+            first: number of the batch to begin with, for an epoch that goes on.
+            balanced: draw every class alike, some rows twice and some not at all.
+        """
+        order = epoch_order(numbers, self._seed, epoch, self._targets if balanced else None)
+        parts = even_batches(order, self._batch_size)
+        return self._read([_Order(part, epoch) for part in parts[first:]])
 
     def plain(self, numbers: NDArray[np.int64]) -> Iterator[Batch]:
         """Yield the rows `numbers` in their order, as scoring sees them."""
-        return self._read([_Order(part, None) for part in even_batches(numbers, self._batch_size)])
+        return self._read([_Order(part) for part in even_batches(numbers, self._batch_size)])
+
+    def fixed(self, numbers: NDArray[np.int64], view: int) -> Iterator[Batch]:
+        """Yield the rows `numbers` in their order, each as its test-time view 1, 2, ..."""
+        parts = even_batches(numbers, self._batch_size)
+        return self._read([_Order(part, fixed=view) for part in parts])
 
     def steps(self, rows: int) -> int:
         """Return how many batches an epoch over `rows` rows has."""
@@ -135,7 +158,7 @@ class _Reader(Dataset[Batch]):
     def __init__(
         self,
         pictures: Pictures,
-        targets: NDArray[np.int64],
+        targets: Targets,
         views: TrainingViews | None,
         threads: int,
     ) -> None:
@@ -150,6 +173,8 @@ class _Reader(Dataset[Batch]):
         if self._views is not None and order.epoch is not None:
             each = zip(pictures, rows, numbers, strict=True)
             pictures = [self._views(pixels, row, order.epoch, n) for pixels, row, n in each]
+        elif self._views is not None and order.fixed is not None:
+            pictures = [self._views.fixed(pixels, order.fixed) for pixels in pictures]
         return Batch(
             # (B, S, S, C) in memory is what torch calls channels-last
             torch.from_numpy(stack(pictures, rows)).permute(0, 3, 1, 2),
@@ -174,3 +199,9 @@ class _Reader(Dataset[Batch]):
 
 def _as_it_is(batch: Any) -> Any:  # what torch calls a collate_fn: the reader has collated
     return batch
+
+
+def _end_in_peace(worker: int) -> None:  # noqa: ARG001  # torch's form
+    # A system that ends a machine tells all processes at once. A loader process that dies of it
+    # would raise an error in the middle of the step that the training still has to finish.
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))

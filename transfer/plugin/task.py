@@ -11,16 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transfer.images.pictures import Pixels, read_picture
-from transfer.recipe import Recipe, TaskSettings
+from transfer.recipe import Recipe
 from transfer.samples.manifest import Manifest, Row
 from transfer.samples.predictions import Predictions
+from transfer.settings import TaskSettings
 
 
 class Augmentation(Protocol):
     """What `augment` returns: an albumentations pipeline, or what behaves like one.
 
     The framework gives each sample its own random state, so that loader workers change nothing.
-    A transform that must know the row (no flip for some labels) asks for the target "row".
+    A transform that must know the row (no flip for some labels) asks for the target "row"; it is
+    empty for test-time views.
     """
 
     def set_random_state(
@@ -48,7 +50,8 @@ class Task:
         augment: (size in px, settings) -> training views of (size, size, C) arrays. No
             normalization: the backbone owns its mean and std.
         settings: the task's own settings with their defaults.
-        headline: the score that picks the best epoch, any key of its scores; higher is better.
+        headline: the score that picks the best epoch, any key of its scores, higher is better;
+            None takes that of the kind of target.
         recipe: settings of the fine-tuner that work here.
         scores: what the domain scores beyond its kind of target: (predictions of N rows, weights
             (R, N)) -> each score under each of R weightings, (R,). Intervals follow by themselves.
@@ -63,7 +66,7 @@ class Task:
     read_manifest: Callable[[Path, Any], Manifest]
     augment: Callable[[int, Any], Augmentation]
     settings: TaskSettings = field(default_factory=TaskSettings)
-    headline: str = "balanced_accuracy"
+    headline: str | None = None
     recipe: Recipe = field(default_factory=Recipe)
     scores: Callable[[Predictions, NDArray[np.float64]], dict[str, NDArray[np.float64]]] | None = (
         None

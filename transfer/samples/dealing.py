@@ -12,7 +12,10 @@ _EVENNESS = 0.1  # what the sizes of the splits count for beside their classes
 
 
 class Group(NamedTuple):
-    """Rows that stay together: how many of each class, as (class number, rows), and of all."""
+    """Rows that stay together: how many of each class, as (class number, rows), and of all.
+
+    A row may be of several classes.
+    """
 
     classes: list[tuple[int, int]]
     size: int
@@ -23,6 +26,9 @@ def deal(
     shares: Sequence[float],
     held: Sequence[Sequence[int]],
     seed: int,
+    *,
+    sizes: Sequence[int] | None = None,
+    strict: bool = True,
 ) -> NDArray[np.int64] | None:
     """Return the number of the split that each group goes to.
 
@@ -38,49 +44,65 @@ def deal(
         shares: of the P splits, each above 0, together 1.
         held: rows of each class that each split has already, (P, K).
         seed: moves the groups.
+        sizes: rows that each split has already, (P,); unset is the sum over the classes.
+        strict: every split needs every class; else the attempt that leaves the fewest gaps counts.
 
     Returns:
         (G,) numbers below P, or None where no attempt gave every split a group of each class,
         which can only be where groups hold several classes.
     """
     random = np.random.default_rng(seed)
+    best, fewest = None, math.inf
     for _ in range(_ATTEMPTS):
-        filling = _Filling(shares, held, groups)
+        filling = _Filling(shares, held, groups, sizes)
+        unavoidable = 0 if strict else filling.gaps_to_stay()
         order = random.permutation(len(groups))
         ranks = np.array([filling.magnitude(groups[number]) for number in order])
         dealt = np.zeros(len(groups), np.int64)
         for number in order[np.argsort(-ranks, kind="stable")].tolist():
             dealt[number] = filling.put(groups[number])
-        if not filling.lacks():
+        gaps = filling.gaps()
+        if gaps <= unavoidable:
             return dealt
-    return None
+        if not strict and gaps < fewest:
+            best, fewest = dealt, gaps
+    return best
 
 
 class _Filling:
     """What the splits hold so far; `put` changes it."""
 
     def __init__(
-        self, shares: Sequence[float], held: Sequence[Sequence[int]], groups: Sequence[Group]
+        self,
+        shares: Sequence[float],
+        held: Sequence[Sequence[int]],
+        groups: Sequence[Group],
+        sizes: Sequence[int] | None,
     ) -> None:
         self._shares = shares
         self._splits = list(range(len(shares)))
         self._held = [list(rows) for rows in held]
-        self._sizes = [sum(rows) for rows in held]
+        self._sizes = list(sizes) if sizes is not None else [sum(rows) for rows in held]
         self._totals: list[int] = [sum(rows) for rows in zip(*held, strict=True)]
         self._left = [0] * len(self._totals)  # groups that are not dealt yet, by class
         for group in groups:
             for number, rows in group.classes:
                 self._totals[number] += rows
                 self._left[number] += 1
-        self._all = sum(self._totals)
+        self._all = sum(self._sizes) + sum(group.size for group in groups)
 
     def magnitude(self, group: Group) -> int:
         """Return the power of two of the share of its classes that a group holds."""
         return math.frexp(sum(rows / self._totals[number] for number, rows in group.classes))[1]
 
-    def lacks(self) -> bool:
-        """Say whether a split has nothing of some class."""
-        return any(0 in rows for rows in self._held)
+    def gaps(self) -> int:
+        """Return how many pairs of a split and a class there are without rows."""
+        return sum(rows.count(0) for rows in self._held)
+
+    def gaps_to_stay(self) -> int:
+        """Return how many gaps no dealing can close, because a class has too few groups left."""
+        gaps = (sum(not count for count in rows) for rows in zip(*self._held, strict=True))
+        return sum(max(0, gap - left) for gap, left in zip(gaps, self._left, strict=True))
 
     def put(self, group: Group) -> int:
         """Put a group where it belongs, and return where that is."""

@@ -1,7 +1,7 @@
 """The table every stage reads: one row per sample."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +12,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from transfer.errors import ManifestError
-from transfer.samples.target import TargetKind
+from transfer.samples.target import (
+    CODES,
+    SINGLE_LABEL,
+    Labelling,
+    TargetKind,
+    Targets,
+    decode_targets,
+    encode_labels,
+)
 
 SPLITS = ("train", "val", "calibration", "test")
 SPLIT_NAMES = {
@@ -30,7 +38,7 @@ class Row:
 
     Attributes:
         path: the file.
-        label: class name, "" where it is not known.
+        label: class name, several joined by "|"; "" where there is none or it is not known.
         group: what is never divided between splits (patient, scene, drive), "" for none.
         columns: the free columns of the table.
     """
@@ -47,7 +55,7 @@ class Manifest:
 
     Columns of `rows`, all str:
         image: POSIX path below `root`.
-        label: class name.
+        label: class name; of a multi label target any number of them, joined by "|".
         group: rows of one group never fall into two splits; "" stands alone.
         split: one of `SPLITS`, or "" where none is given yet.
         key: name of the row by content, the same wherever the file lies; added by `inspect`.
@@ -84,11 +92,13 @@ class Manifest:
         for name in ("group", "split"):
             rows[name] = rows[name].fillna("").astype(str) if name in rows else ""
         object.__setattr__(self, "rows", rows)
-        self._check("label", self.classes)
-        self._check("split", (*SPLITS, ""))
+        names = CODES[self.target].names
+        labels = [label for label in rows["label"].unique() if {*names(label)} <= {*self.classes}]
+        self._check("label", labels, self.classes)
+        self._check("split", (*SPLITS, ""), (*SPLITS, ""))
 
-    def _check(self, column: str, known: tuple[str, ...]) -> None:
-        bad = self.rows.loc[~self.rows[column].isin(known), ["image", column]]
+    def _check(self, column: str, good: Sequence[str], known: tuple[str, ...]) -> None:
+        bad = self.rows.loc[~self.rows[column].isin(good), ["image", column]]
         if len(bad):
             image, value = bad.iloc[0]
             raise ManifestError(
@@ -97,19 +107,38 @@ class Manifest:
             )
 
     @classmethod
-    def of_labels(cls, root: Path, rows: pd.DataFrame, notes: tuple[str, ...] = ()) -> Self:
-        """Return a manifest whose classes are the labels that occur, sorted.
+    def of_labels(
+        cls,
+        root: Path,
+        rows: pd.DataFrame,
+        notes: tuple[str, ...] = (),
+        labelling: Labelling = SINGLE_LABEL,
+    ) -> Self:
+        """Return a manifest whose classes are the names that occur, sorted; grades by rank.
 
         Raises:
-            ManifestError: there are no two classes to tell apart, or see above.
+            ManifestError: there are too few classes to tell apart, grades have no known order, or
+                see above.
         """
-        classes = tuple(sorted(rows["label"].unique()))
-        if len(classes) == 1:
+        code = CODES[labelling.kind]
+        names = {name for label in rows["label"].unique() for name in code.names(label)}
+        classes = code.order(names, labelling.grades)
+        if len(rows) and len(classes) < code.fewest:
+            if not classes:
+                raise ManifestError(f"none of {len(rows)} picture(s) of {str(root)!r} has a label")
             raise ManifestError(
                 f"all {len(rows)} picture(s) of {str(root)!r} are of class {classes[0]!r}; "
                 "a classifier needs at least two classes"
             )
-        return cls(root, rows, classes, notes=notes)
+        targets = encode_labels(labelling.kind, rows["label"].tolist(), classes)
+        # The same labels in another order are the same label, and have one name.
+        rows = rows.assign(label=decode_targets(labelling.kind, targets, classes))
+        return cls(root, rows, classes, labelling.kind, notes)
+
+    @cached_property
+    def targets(self) -> Targets:
+        """The labels of all rows as an array; see `encode_labels`."""
+        return encode_labels(self.target, self.rows["label"].tolist(), self.classes)
 
     def __len__(self) -> int:
         return len(self.rows)

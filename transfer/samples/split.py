@@ -8,10 +8,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from transfer.errors import ManifestError
-from transfer.recipe import SplitSettings
 from transfer.samples.dealing import Group, deal
 from transfer.samples.manifest import DERIVED, SPLITS, Manifest
-from transfer.samples.target import encode_labels
+from transfer.samples.target import CODES, occurrences
+from transfer.settings import SplitSettings
 
 _TRAIN = SPLITS.index("train")
 _OPEN = len(SPLITS)  # in the place of a split's number: still to be dealt
@@ -40,7 +40,8 @@ def assign_splits(
             groups fill up what is below its share.
 
     Raises:
-        ManifestError: the rows have not been inspected, or a class has too few groups.
+        ManifestError: the rows have not been inspected, or a class has too few groups. A label of a
+            multi label target, or a person, with too few of them is in train first.
     """
     if missing := [name for name in DERIVED if name not in manifest.rows]:
         raise ManifestError(f"the manifest has no {missing}; call inspect before assign_splits")
@@ -51,10 +52,27 @@ def assign_splits(
 
 def split_counts(manifest: Manifest) -> pd.DataFrame:
     """Return how many rows each class (index) has in each split that occurs (columns)."""
-    counts = pd.crosstab(manifest.rows["label"], manifest.rows["split"])
-    present = [split for split in SPLITS if split in counts]
+    rows, numbers = occurrences(manifest.targets)
+    splits = manifest.rows["split"].to_numpy()
+    counts = pd.crosstab(np.array(manifest.classes, dtype=object)[numbers], splits[rows])
+    present = [split for split in SPLITS if split in splits]
     counts = counts.reindex(index=list(manifest.classes), columns=present, fill_value=0)
     return counts.rename_axis(index="class", columns="split")
+
+
+def groups_of(manifest: Manifest, rows: _Numbers) -> tuple[_Numbers, list[Group]]:
+    """Return the group of each of `rows` (n,), and what each group holds, ready to be dealt.
+
+    Groups are numbered in the order of their smallest row keys, so that no name moves a row. Rows
+    without a label are a class of their own behind the others.
+    """
+    members, classes, _ = _memberships(manifest)
+    numbers = _by_smallest_key(manifest, rows)
+    group_of_row = np.full(len(manifest), -1)
+    group_of_row[rows] = numbers
+    of_member = group_of_row[members]
+    asked = of_member >= 0
+    return numbers, _groups(of_member[asked], classes[asked], np.bincount(numbers))
 
 
 def divided_contents(manifest: Manifest) -> int:
@@ -135,14 +153,17 @@ def _decided(manifest: Manifest, previous: Mapping[str, str]) -> _Numbers:
 def _dealt(splits: _Numbers, manifest: Manifest, settings: SplitSettings) -> _Numbers:
     """Return `splits` with the open rows dealt out."""
     shares = _shares(manifest, settings)
-    classes = encode_labels(manifest.target, manifest.rows["label"].tolist(), manifest.classes)
-    kinds = len(manifest.classes)
-    held = [np.bincount(classes[splits == part], minlength=kinds).tolist() for part in shares]
+    members, classes, kinds = _memberships(manifest)
+    held = [
+        np.bincount(classes[splits[members] == part], minlength=kinds).tolist() for part in shares
+    ]
     rows = np.flatnonzero(splits == _OPEN)
-    numbers = _by_smallest_key(manifest, rows)
-    groups = _groups(numbers, classes[rows], kinds)
-    _refuse_too_few(manifest, [SPLITS[part] for part in shares], held, groups)
-    dealt = deal(groups, list(shares.values()), held, settings.seed)
+    numbers, groups = groups_of(manifest, rows)
+    strict = CODES[manifest.target].everywhere
+    if strict:
+        _refuse_too_few(manifest, [SPLITS[part] for part in shares], held, groups)
+    sizes = [int((splits == part).sum()) for part in shares]
+    dealt = deal(groups, list(shares.values()), held, settings.seed, sizes=sizes, strict=strict)
     if dealt is None:
         raise ManifestError(
             "no way was found to give every split a group of every class, because groups hold "
@@ -161,12 +182,26 @@ def _by_smallest_key(manifest: Manifest, rows: _Numbers) -> _Numbers:
     return numbers
 
 
-def _groups(numbers: _Numbers, classes: _Numbers, kinds: int) -> list[Group]:
+def _memberships(manifest: Manifest) -> tuple[_Numbers, _Numbers, int]:
+    """Return rows (M,) and classes (M,) of every class that a row has, and how many classes.
+
+    Rows without a label are a class of their own, the last one, so that each split gets its share.
+    """
+    rows, classes = occurrences(manifest.targets)
+    unlabelled = np.setdiff1d(np.arange(len(manifest)), rows)
+    last = np.full(len(unlabelled), len(manifest.classes))
+    kinds = len(manifest.classes) + bool(len(unlabelled))
+    return np.concatenate([rows, unlabelled]), np.concatenate([classes, last]), kinds
+
+
+def _groups(numbers: _Numbers, classes: _Numbers, sizes: _Numbers) -> list[Group]:
+    """Return the groups with their `sizes` (G,) from group (M,) and class (M,) of their rows."""
+    kinds = classes.max(initial=0) + 1
     pairs, counts = np.unique(numbers * kinds + classes, return_counts=True)
-    inside: list[list[tuple[int, int]]] = [[] for _ in range(numbers.max(initial=-1) + 1)]
+    inside: list[list[tuple[int, int]]] = [[] for _ in sizes]
     for pair, count in zip(pairs.tolist(), counts.tolist(), strict=True):
         inside[pair // kinds].append((pair % kinds, count))
-    return [Group(counted, sum(count for _, count in counted)) for counted in inside]
+    return [Group(*group) for group in zip(inside, sizes.tolist(), strict=True)]
 
 
 def _refuse_too_few(

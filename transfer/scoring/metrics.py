@@ -1,103 +1,129 @@
-"""Scores of predictions, under one weighting of their rows or under thousands at once."""
+"""How answers are judged: one table, kind of target -> scores, what is said, what is shown."""
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
-from transfer.samples.predictions import Predictions
-from transfer.samples.target import TargetKind
+from transfer.samples.predictions import Predictions, Thresholds
+from transfer.samples.target import TargetKind, Targets
+from transfer.scoring.calibration import expected_calibration_error, reliability_bins
+from transfer.scoring.classes import FAMILIES
+from transfer.scoring.decisions import (
+    above_thresholds,
+    fit_thresholds,
+    median_grade,
+    most_probable,
+)
+from transfer.scoring.identity import identity_class_scores, identity_remarks, identity_scores
+from transfer.scoring.multi_label import (
+    multi_label_class_scores,
+    multi_label_remarks,
+    multi_label_scores,
+    multi_label_sureness,
+)
+from transfer.scoring.ordinal import ordinal_class_scores, ordinal_scores, ordinal_sureness
+from transfer.scoring.single_label import (
+    single_label_class_scores,
+    single_label_scores,
+    single_label_sureness,
+)
+from transfer.scoring.weighting import Scorer
 
-Scorer = Callable[[Predictions, NDArray[np.float64]], dict[str, NDArray[np.float64]]]
-"""(predictions of N rows, weights (R, N) >= 0) -> each score under each of the R weightings (R,).
-
-A resample of the rows is a weighting by whole numbers. A score that a weighting leaves undefined
-is nan there.
-"""
-
-LOWER_IS_BETTER = frozenset({"log_loss", "ece"})
+LOWER_IS_BETTER = frozenset({"log_loss", "ece", "mean_absolute_error", "eer"})
 """Every other score is better when higher."""
 
-CALIBRATION_BINS = 15
-"""Bins of equal width over the confidence of the guess, in (low, high], as in Guo et al. 2017."""
+
+def _no_remarks(predictions: Predictions) -> dict[str, str]:  # noqa: ARG001  # nothing to add
+    return {}
 
 
-def single_label_scores(
-    predictions: Predictions, weights: NDArray[np.float64]
-) -> dict[str, NDArray[np.float64]]:
-    """Return accuracy, balanced accuracy, macro F1, kappa and log loss, each (R,).
+@dataclass(frozen=True)
+class Scorecard:
+    """How answers to one kind of target are judged.
 
-    Weighted and unweighted they are scikit-learn's, with these choices: balanced accuracy is the
-    mean recall of the classes that have weight; macro F1 is the mean over the classes that occur
-    in the rows or the guesses, whatever their weight, and 0 for one that has none (zero_division);
-    kappa (Cohen 1960, doi:10.1177/001316446002000104) is 0, no agreement beyond chance, where all
-    rows are of one class and guessed as it; probabilities in the log loss are clipped at the
-    float32 epsilon.
-
-    Args:
-        predictions: N rows.
-        weights: (R, N), not negative.
+    Attributes:
+        headline: the score that selects, where a task names none.
+        scores: of all rows.
+        class_scores: of each class, as `FAMILY/CLASS`.
+        families: of `class_scores`, in the order of a table.
+        decide: probabilities (N, K), thresholds -> what is said, in the form of the targets.
+        sureness: how probable the network held what, and 1 where that was so, else 0.
+        confusable: of few classes, one in each row, one can be taken for another.
+        by_embeddings: it is judged by embeddings.
+        fit: rows, the name of their split -> thresholds; None where there are none to fit.
+        remarks: what has to be said beside a score, by its name.
     """
-    totals = _class_totals(predictions, weights)
-    recall = _ratio(totals.hits, totals.targets, undefined=0.0)
-    f1 = _ratio(2 * totals.hits, totals.targets + totals.guesses, undefined=0.0)
-    occurring = np.union1d(predictions.targets, guesses(predictions))
-    all_weight, right = totals.targets.sum(axis=1), totals.hits.sum(axis=1)
-    by_chance = (totals.targets * totals.guesses).sum(axis=1)
-    return {
-        "accuracy": _ratio(right, all_weight),
-        "balanced_accuracy": _ratio(recall.sum(axis=1), (totals.targets > 0).sum(axis=1)),
-        "macro_f1": f1[:, occurring].mean(axis=1),
-        "kappa": _ratio(
-            all_weight * right - by_chance,
-            all_weight**2 - by_chance,
-            undefined=0.0 if len(occurring) == 1 else np.nan,
-        ),
-        "log_loss": _ratio(weights @ _log_losses(predictions), all_weight),
-    }
+
+    headline: str
+    scores: Scorer
+    class_scores: Scorer
+    families: tuple[str, ...]
+    decide: Callable[[NDArray[np.float32], Thresholds | None], Targets]
+    sureness: Callable[[Predictions], tuple[NDArray[np.float64], NDArray[np.float64]]]
+    confusable: bool = True
+    by_embeddings: bool = False
+    fit: Callable[[Predictions, str], Thresholds] | None = None
+    remarks: Callable[[Predictions], Mapping[str, str]] = _no_remarks
+
+
+SCORECARDS = {
+    TargetKind.SINGLE_LABEL: Scorecard(
+        headline="balanced_accuracy",
+        scores=single_label_scores,
+        class_scores=single_label_class_scores,
+        families=FAMILIES,
+        decide=most_probable,
+        sureness=single_label_sureness,
+    ),
+    TargetKind.MULTI_LABEL: Scorecard(
+        headline="macro_ap",
+        scores=multi_label_scores,
+        class_scores=multi_label_class_scores,
+        families=("ap", "auroc", *FAMILIES),
+        decide=above_thresholds,
+        sureness=multi_label_sureness,
+        confusable=False,
+        fit=fit_thresholds,
+        remarks=multi_label_remarks,
+    ),
+    TargetKind.ORDINAL: Scorecard(
+        headline="quadratic_kappa",
+        scores=ordinal_scores,
+        class_scores=ordinal_class_scores,
+        families=FAMILIES,
+        decide=median_grade,
+        sureness=ordinal_sureness,
+    ),
+    TargetKind.IDENTITY: Scorecard(
+        headline="rank_1",
+        scores=identity_scores,
+        class_scores=identity_class_scores,
+        families=("rank_1",),
+        decide=most_probable,
+        sureness=single_label_sureness,
+        confusable=False,
+        by_embeddings=True,
+        remarks=identity_remarks,
+    ),
+}
+
+
+def scorer_for(kind: TargetKind, extra: Scorer | None) -> Scorer:
+    """Return the scorer of a kind of target, joined by what a domain scores `extra`."""
+    own = SCORECARDS[kind].scores
+    if extra is None:
+        return own
+    return lambda predictions, weights: own(predictions, weights) | extra(predictions, weights)
 
 
 def per_class_scores(
     predictions: Predictions, weights: NDArray[np.float64]
 ) -> dict[str, NDArray[np.float64]]:
-    """Return `precision/CLASS`, `recall/CLASS` and `f1/CLASS` of every class, each (R,).
-
-    The precision of a class that no row is guessed as is 0 (scikit-learn's zero_division). The
-    recall of a class without rows is nan, and so is its F1 unless a row is guessed as it.
-
-    Args:
-        predictions: N rows.
-        weights: (R, N), not negative.
-    """
-    totals = _class_totals(predictions, weights)
-    precision = _ratio(totals.hits, totals.guesses)
-    never_guessed = np.setdiff1d(np.arange(len(predictions.classes)), guesses(predictions))
-    # A class that only a resample never guesses stays nan there: a 0 would pull its interval down.
-    precision[:, never_guessed] = 0.0
-    families = {
-        "precision": precision,
-        "recall": _ratio(totals.hits, totals.targets),
-        "f1": _ratio(2 * totals.hits, totals.targets + totals.guesses),
-    }
-    return {
-        f"{family}/{name}": scores[:, number]
-        for family, scores in families.items()
-        for number, name in enumerate(predictions.classes)
-    }
-
-
-SCORERS: dict[TargetKind, Scorer] = {TargetKind.SINGLE_LABEL: single_label_scores}
-
-
-def scorer_for(kind: TargetKind, extra: Scorer | None) -> Scorer:
-    """Return the scorer of a kind of target, joined by what a domain scores `extra`."""
-    own = SCORERS[kind]
-    if extra is None:
-        return own
-    return lambda predictions, weights: own(predictions, weights) | extra(predictions, weights)
+    """Return `FAMILY/CLASS` of every class, each (R,); the families are those of the scorecard."""
+    return SCORECARDS[predictions.kind].class_scores(predictions, weights)
 
 
 def point_scores(predictions: Predictions, scorer: Scorer) -> dict[str, float]:
@@ -109,36 +135,40 @@ def point_scores(predictions: Predictions, scorer: Scorer) -> dict[str, float]:
     scores = scorer(predictions, np.ones((1, len(predictions))))
     points = {name: float(values[0]) for name, values in scores.items()}
     if "log_loss" in points:
-        points["ece"] = _expected_calibration_error(predictions)
+        points["ece"] = expected_calibration_error(reliability(predictions))
     return points
 
 
-def guesses(predictions: Predictions) -> NDArray[np.int64]:
-    """Return the most probable class of each row, the first of equals: (N,) int64."""
-    numbers: NDArray[np.int64] = predictions.probabilities.argmax(axis=1)
-    return numbers
+def guesses(predictions: Predictions) -> Targets:
+    """Return what is said of each row, in the form of the targets.
+
+    It is the most probable class of a single label and of an identity, the median grade of an
+    ordinal target, and the labels over their thresholds of a multi label target.
+    """
+    decide = SCORECARDS[predictions.kind].decide
+    return decide(predictions.probabilities, predictions.thresholds)
+
+
+def with_thresholds(of_split: Mapping[str, Predictions]) -> dict[str, Predictions]:
+    """Return predictions by split with thresholds, where their kind of target has any.
+
+    They are fitted on the calibration rows, and where there are none on the val rows, whose own
+    scores then profit from it; `Thresholds.fitted_on` says which.
+    """
+    fitted_on = "calibration" if "calibration" in of_split else "val"
+    fit = SCORECARDS[of_split[fitted_on].kind].fit
+    if fit is None:
+        return dict(of_split)
+    thresholds = fit(of_split[fitted_on], fitted_on)
+    return {split: replace(said, thresholds=thresholds) for split, said in of_split.items()}
 
 
 def reliability(predictions: Predictions) -> pd.DataFrame:
-    """Return how right the guesses are where the network is how sure, one row per bin.
+    """Return how right the guesses are where the network is how sure; see `reliability_bins`.
 
-    Columns: `low` and `high`, the bin (low, high] of confidence; `rows`, how many fall into it;
-    `confidence` and `accuracy`, their means, nan in an empty bin.
+    Of a multi label target every pair of a row and a label counts: how often the label is there.
     """
-    confidence = predictions.probabilities.max(axis=1).astype(np.float64)
-    edges = np.linspace(0, 1, CALIBRATION_BINS + 1)
-    bins = np.digitize(confidence, edges[1:-1], right=True)
-    right = (guesses(predictions) == predictions.targets).astype(np.float64)
-    rows = np.bincount(bins, minlength=CALIBRATION_BINS)
-    return pd.DataFrame(
-        {
-            "low": edges[:-1],
-            "high": edges[1:],
-            "rows": rows,
-            "confidence": _ratio(np.bincount(bins, confidence, CALIBRATION_BINS), rows),
-            "accuracy": _ratio(np.bincount(bins, right, CALIBRATION_BINS), rows),
-        }
-    )
+    return reliability_bins(*SCORECARDS[predictions.kind].sureness(predictions))
 
 
 def confusion(predictions: Predictions) -> NDArray[np.int64]:
@@ -148,61 +178,15 @@ def confusion(predictions: Predictions) -> NDArray[np.int64]:
     return np.bincount(cells, minlength=count**2).reshape(count, count).astype(np.int64)
 
 
-def _expected_calibration_error(predictions: Predictions) -> float:
-    bins = reliability(predictions)
-    gaps = (bins["accuracy"] - bins["confidence"]).abs()
-    return float((gaps * bins["rows"]).sum() / len(predictions))
+def mistakes(predictions: Predictions) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return the numbers (M,) of the rows that are said wrong, the surest of them first.
 
-
-class _ClassTotals(NamedTuple):
-    """Total weight by class under R weightings, each (R, K)."""
-
-    targets: NDArray[np.float64]
-    """Of the rows of a class."""
-    guesses: NDArray[np.float64]
-    """Of the rows guessed as a class."""
-    hits: NDArray[np.float64]
-    """Of the rows that are both."""
-
-
-def _class_totals(predictions: Predictions, weights: NDArray[np.float64]) -> _ClassTotals:
-    # Only the cells of the confusion matrix that occur: R full ones of 1,000 classes do not fit.
-    count = len(predictions.classes)
-    cells, cell_of_row = np.unique(
-        predictions.targets * count + guesses(predictions), return_inverse=True
-    )
-    in_cells = _totals(weights, cell_of_row, len(cells))
-    target, guess = np.divmod(cells, count)
-    return _ClassTotals(
-        targets=_totals(in_cells, target, count),
-        guesses=_totals(in_cells, guess, count),
-        hits=_totals(in_cells * (target == guess), target, count),
-    )
-
-
-def _totals(
-    weights: NDArray[np.float64], numbers: NDArray[np.int64], count: int
-) -> NDArray[np.float64]:
-    """Sum the columns of `weights` (R, M) that have the same number (M,) -> (R, count)."""
-    width = len(numbers)
-    one_hot = csr_array((np.ones(width), numbers, np.arange(width + 1)), shape=(width, count))
-    totals: NDArray[np.float64] = weights @ one_hot
-    return totals
-
-
-def _ratio(
-    numerator: NDArray[np.float64] | NDArray[np.intp],
-    denominator: NDArray[np.float64] | NDArray[np.intp],
-    undefined: float = np.nan,
-) -> NDArray[np.float64]:
-    """Divide, and give `undefined` where the denominator is 0."""
-    ratio = np.full(numerator.shape, undefined)
-    np.divide(numerator, denominator, out=ratio, where=denominator != 0)
-    return ratio
-
-
-def _log_losses(predictions: Predictions) -> NDArray[np.float64]:
-    given = predictions.probabilities[np.arange(len(predictions)), predictions.targets]
-    epsilon = float(np.finfo(np.float32).eps)
-    losses: NDArray[np.float64] = -np.log(np.clip(given.astype(np.float64), epsilon, 1 - epsilon))
-    return losses
+    The second array (M,) tells how far the probability was from the truth, in [0, 1]; of several
+    labels, at the worst of them.
+    """
+    confidence, right = SCORECARDS[predictions.kind].sureness(predictions)
+    error = np.abs(right - confidence).reshape(len(predictions), -1).max(axis=1)
+    differs = (guesses(predictions) != predictions.targets).reshape(len(predictions), -1)
+    wrong = np.flatnonzero(differs.any(axis=1))
+    wrong = wrong[np.argsort(-error[wrong], kind="stable")]
+    return wrong, error[wrong]

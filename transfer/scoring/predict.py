@@ -5,28 +5,58 @@ from collections.abc import Callable, Iterable
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
+from transfer.network.backbone import Network
 from transfer.pixels.batches import Batch
+from transfer.samples.predictions import Said
 
 
 @torch.inference_mode()
 def predict_rows(
-    network: nn.Module,
+    network: Network,
     batches: Iterable[Batch],
     to_probabilities: Callable[[Tensor], Tensor],
-    device: torch.device,
-    on_batch: Callable[[int], None] | None = None,
-) -> NDArray[np.float32]:
-    """Return probabilities (N, K) in the order of the batches; leaves the network in eval mode.
+    *,
+    embeddings: bool = False,
+    on_batch: Callable[[int], None] = lambda _: None,
+) -> Said:
+    """Return what `network` says in the order of the batches; leaves it in eval mode.
 
-    `on_batch` is told the number of rows after each batch.
+    Args:
+        network: runs where its weights are.
+        batches: plain views, or all of the same fixed one.
+        to_probabilities: logits -> (B, K).
+        embeddings: keep the pooled features as well.
+        on_batch: told the number of rows after each batch.
     """
     network.eval()
-    parts = []
+    said, features = [], []
     for batch in batches:
-        logits = network(batch.pixels.to(device, non_blocking=True)).float()
-        parts.append(to_probabilities(logits).cpu().numpy())
-        if on_batch is not None:
-            on_batch(len(batch.numbers))
-    return np.concatenate(parts)
+        pooled = network.embed(batch.pixels.to(network.mean.device, non_blocking=True))
+        said.append(to_probabilities(network.head(pooled).float()).cpu().numpy())
+        if embeddings:
+            features.append(pooled.float().cpu().numpy())
+        on_batch(len(batch.numbers))
+    return Said(np.concatenate(said), np.concatenate(features) if embeddings else None)
+
+
+def mean_over_views(plain: Said, views: Iterable[Said]) -> Said:
+    """Return the mean of what was said of plain pictures and of views of the same pictures.
+
+    Probabilities are averaged, and so are embeddings, at the length they have; there are none
+    unless all have them. Without views it is what was said of the plain pictures.
+    """
+    said = [plain, *views]
+    if len(said) == 1:
+        return plain
+    embeddings = [each.embeddings for each in said if each.embeddings is not None]
+    return Said(
+        _mean([each.probabilities for each in said]),
+        _mean(embeddings) if len(embeddings) == len(said) else None,
+    )
+
+
+def _mean(arrays: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+    mean: NDArray[np.float64] = np.asarray(np.mean(arrays, axis=0, dtype=np.float64))
+    return mean.astype(np.float32)

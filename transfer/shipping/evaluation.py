@@ -12,7 +12,7 @@ from transfer.plan import read_rows
 from transfer.plugin.task import Task
 from transfer.progress import Progress
 from transfer.samples.predictions import Predictions
-from transfer.samples.target import encode_labels
+from transfer.samples.target import CODES, encode_labels
 from transfer.scoring.intervals import Score, per_class_table, score_with_intervals
 from transfer.scoring.metrics import scorer_for
 from transfer.shipping.predictor import Predictor
@@ -25,7 +25,7 @@ class Evaluation:
     Attributes:
         rows: how many were judged.
         scores: with intervals.
-        per_class: precision, recall and F1 of each class.
+        per_class: scores of each class.
         predictions: what was said, row by row.
     """
 
@@ -47,19 +47,23 @@ def evaluate(predictor: Predictor, task: Task, data: Path, progress: Progress) -
         DataNotFoundError: there is nothing to read.
     """
     manifest = read_rows(task, predictor.recipe, data, progress).manifest
-    if unknown := sorted(set(manifest.rows["label"]) - set(predictor.classes)):
+    kind = predictor.target
+    names = {name for label in set(manifest.rows["label"]) for name in CODES[kind].names(label)}
+    if unknown := sorted(names - set(predictor.classes)):
         raise ManifestError(
             f"{data} has class(es) {unknown} that the run does not know; it knows "
             f"{list(predictor.classes)}"
         )
-    said = predictor.predict(manifest.all_rows(), progress)
-    columns = [f"p_{name}" for name in predictor.classes]
+    said = predictor.answer(manifest.all_rows(), progress)
     predictions = Predictions(
         classes=predictor.classes,
         keys=manifest.rows["key"].to_numpy(dtype=np.str_),
         groups=manifest.group_numbers(),
-        targets=encode_labels(manifest.target, manifest.rows["label"].tolist(), predictor.classes),
-        probabilities=said[columns].to_numpy(dtype=np.float32),
+        targets=encode_labels(kind, manifest.rows["label"].tolist(), predictor.classes),
+        probabilities=said.probabilities,
+        kind=kind,
+        embeddings=said.embeddings,
+        thresholds=predictor.thresholds,
     )
-    scores = score_with_intervals(predictions, scorer_for(manifest.target, task.scores))
+    scores = score_with_intervals(predictions, scorer_for(kind, task.scores))
     return Evaluation(len(manifest), scores, per_class_table(predictions), predictions)

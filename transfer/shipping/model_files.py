@@ -11,9 +11,12 @@ from torch import Tensor
 
 from transfer.errors import OutputError, StoreError
 from transfer.network.backbone import Network
+from transfer.samples.predictions import Thresholds
 from transfer.samples.target import TargetKind
+from transfer.settings import HeadSettings
 
-FORMAT = 1
+FORMAT = 2
+_FIRST_FORMAT = 1  # its heads were all linear, and said nothing of it
 _ABOUT, _WEIGHTS = "model.json", "network.safetensors"
 
 
@@ -27,8 +30,10 @@ class ModelCard:
         classes: K class names, in the order of the outputs.
         backbone: timm name.
         mean, std: normalization of pixels in [0, 1], one number a band.
+        head: kind and size of the head, as the recipe's `head`.
         own_reader: the task reads pictures in its own way, so that its package is needed.
         recipe: every setting of the run.
+        thresholds: of a multi label target, and on which rows they were fitted.
     """
 
     task: str
@@ -37,8 +42,10 @@ class ModelCard:
     backbone: str
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    head: dict[str, Any]
     own_reader: bool
     recipe: dict[str, Any]
+    thresholds: Thresholds | None = None
 
 
 def write_model(folder: Path, network: Network, card: ModelCard) -> None:
@@ -85,9 +92,16 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
 
 
 def _parse(about: Any) -> ModelCard:
-    if (found := about.pop("format")) != FORMAT:
-        raise ValueError(f"its format is {found!r}; this version reads {FORMAT}")
+    found = about.pop("format")
+    if found not in {_FIRST_FORMAT, FORMAT}:
+        raise ValueError(f"its format is {found!r}; this version reads {_FIRST_FORMAT} to {FORMAT}")
+    if found == _FIRST_FORMAT:
+        about["head"] = {"kind": "linear"}
     TargetKind(about["target"])
+    HeadSettings(**about["head"])
     for name in ("classes", "mean", "std"):
         about[name] = tuple(about[name])
+    if (thresholds := about.get("thresholds")) is not None:
+        values = tuple(float(value) for value in thresholds["values"])
+        about["thresholds"] = Thresholds(values, str(thresholds["fitted_on"]))
     return ModelCard(**about)

@@ -1,6 +1,8 @@
 """A run that predicts on new files and arrays: the one inference path."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -12,18 +14,22 @@ from numpy.typing import NDArray
 from transfer.errors import BrokenPromiseError, ImageError, StoreError, TaskNotFoundError
 from transfer.images.framing import frame
 from transfer.images.pictures import Pixels, read_picture
-from transfer.network.backbone import Network, Normalization, build_network
+from transfer.network.backbone import Design, Network, Normalization, build_network
 from transfer.network.objective import OBJECTIVES
 from transfer.overlay import Layer, settle
 from transfer.pixels.batches import Batch
 from transfer.pixels.cache import stack
+from transfer.pixels.views import fixed_view
 from transfer.plugin.discovery import load_task
-from transfer.plugin.task import read_row
+from transfer.plugin.task import Augmentation, Task, read_row
 from transfer.progress import Progress, Silent
 from transfer.recipe import Recipe
 from transfer.samples.manifest import Row
-from transfer.samples.target import TargetKind
-from transfer.scoring.predict import predict_rows
+from transfer.samples.predictions import Said
+from transfer.samples.target import TargetKind, decode_targets
+from transfer.scoring.metrics import SCORECARDS
+from transfer.scoring.predict import mean_over_views, predict_rows
+from transfer.settings import HeadSettings
 from transfer.shipping.model_files import ModelCard, read_card, read_weights
 from transfer.tracking.runs import find_run, model_folder
 from transfer.tracking.store import DEFAULT_OUT, open_store
@@ -51,20 +57,56 @@ def load(
     return Predictor.from_folder(model_folder(opened, find_run(opened, run)))
 
 
+@dataclass(frozen=True)
+class Answers:
+    """What a network said of N pictures, before it is decided upon.
+
+    Attributes:
+        names: of the pictures, for a person.
+        probabilities: (N, K) float32, nan where a picture could not be read.
+        embeddings: (N, D) float32, nan likewise; None unless the target is judged by them.
+        errors: why a picture could not be read, "" where it could.
+    """
+
+    names: list[str]
+    probabilities: NDArray[np.float32]
+    embeddings: NDArray[np.float32] | None
+    errors: list[str]
+
+
 class Predictor:
     """A fine-tuned network with everything around it that a prediction needs.
 
     Attributes:
-        network: pixels (B, C, S, S) in, logits (B, K) out; in eval mode, fp32.
+        network: pixels (B, C, S, S) in, logits out; in eval mode, fp32.
         classes: the K class names, in the order of the outputs.
         recipe: as the run was made.
         task: name of the task.
+        target: kind of target.
+        thresholds: from which probability on a label is said; None unless there may be several.
     """
 
-    def __init__(self, network: Network, card: ModelCard, recipe: Recipe, read: Reader) -> None:
+    def __init__(
+        self, network: Network, card: ModelCard, recipe: Recipe, task: Task | None
+    ) -> None:
+        """Put together what predicts.
+
+        Args:
+            network: with the weights of the run.
+            card: of the model.
+            recipe: of the run.
+            task: of the run; None where it is not installed and reads pictures as everyone does.
+        """
         self.network, self.classes, self.recipe = network.eval(), card.classes, recipe
-        self.task = card.task
-        self._read, self._probabilities = read, OBJECTIVES[TargetKind(card.target)].probabilities
+        self.task, self.target = card.task, TargetKind(card.target)
+        self.thresholds = card.thresholds
+        self._probabilities = OBJECTIVES[self.target].probabilities
+        self._read: Reader = partial(read_row, settings=recipe.task)
+        self._augment: Callable[[], Augmentation] | None = None
+        if task is not None:
+            self._read = task.reader(recipe.task)
+            if recipe.test_views:
+                self._augment = partial(task.augment, recipe.size, recipe.task)
 
     @classmethod
     def from_folder(cls, folder: Path) -> Self:
@@ -72,17 +114,19 @@ class Predictor:
 
         Raises:
             StoreError: the folder holds no model, or a damaged one.
-            BrokenPromiseError: its task reads pictures in its own way and is not installed.
+            BrokenPromiseError: its task is not installed, and reads pictures in its own way or
+                draws views that are averaged.
         """
         card = read_card(folder)
-        recipe, read = _recipe_and_reader(card)
+        recipe, task = _recipe_and_task(card)
         numbers = Normalization(card.mean, card.std)
-        network = build_network(card.backbone, len(card.classes), numbers)
+        design = Design(TargetKind(card.target), HeadSettings(**card.head))
+        network = build_network(card.backbone, len(card.classes), numbers, design)
         try:
             network.load_state_dict(read_weights(folder))
         except RuntimeError as error:
             raise StoreError(f"the weights in {folder} do not fit its card: {error}") from error
-        return cls(network, card, recipe, read)
+        return cls(network, card, recipe, task)
 
     def predict(
         self, paths: Sequence[Path | str | Row], progress: Progress | None = None
@@ -94,59 +138,73 @@ class Predictor:
             progress: told how far it is; unset is silent.
 
         Columns: image, prediction, probability, then `p_CLASS` for each class (float32), and error:
-        "" where the file could be read, else why not, with the others empty.
+        "" where the file could be read, else why not, with the others empty. The prediction is a
+        class, a grade, or the labels over their thresholds joined by "|", "" if none is; the
+        probability is its own, and of several labels the highest.
         """
+        return self._table(self.answer(paths, progress))
+
+    def answer(
+        self, paths: Sequence[Path | str | Row], progress: Progress | None = None
+    ) -> Answers:
+        """Return what the network says of files, or rows of a manifest; see `predict`."""
         rows = [path if isinstance(path, Row) else Row(Path(path)) for path in paths]
         sources = [(str(row.path), row) for row in rows]
-        return self._table(sources, self._read, progress or Silent())
+        return self._answer(sources, self._read, progress or Silent())
 
     def predict_bytes(self, pictures: Sequence[bytes]) -> pd.DataFrame:
         """Return the table of `predict` for encoded pictures (JPEG, PNG, ...) in memory."""
         sources = [(f"image {number}", content) for number, content in enumerate(pictures)]
-        return self._table(sources, read_picture, Silent())
+        return self._table(self._answer(sources, read_picture, Silent()))
 
     def predict_arrays(self, pictures: Sequence[Pixels]) -> NDArray[np.float32]:
         """Return probabilities (N, K) of pictures (H, W, C), uint8 or float32 in [0, 1]."""
-        if not len(pictures):
-            return np.empty((0, len(self.classes)), dtype=np.float32)
-        return predict_rows(
-            self.network, self._batches(pictures), self._probabilities, self._device
-        )
+        parts = [said.probabilities for said in self._say(pictures)]
+        return np.concatenate([np.empty((0, len(self.classes)), np.float32), *parts])
 
-    @torch.inference_mode()
     def embed(self, pictures: Sequence[Pixels]) -> NDArray[np.float32]:
-        """Return pooled features (N, D) of pictures (H, W, C), uint8 or float32 in [0, 1]."""
-        parts = [
-            self.network.embed(batch.pixels.to(self._device)).cpu().numpy()
-            for batch in self._batches(pictures)
-        ]
-        width = self.network.head.in_features
-        return np.concatenate(parts) if parts else np.empty((0, width), dtype=np.float32)
+        """Return pooled features (N, D) of pictures (H, W, C), uint8 or float32 in [0, 1].
 
-    @property
-    def _device(self) -> torch.device:
-        return next(self.network.parameters()).device
+        Where the recipe has test-time views they are the mean over them.
+        """
+        found = (said.embeddings for said in self._say(pictures, embeddings=True))
+        parts = [part for part in found if part is not None]
+        return np.concatenate([np.empty((0, self.network.head.in_features), np.float32), *parts])
 
-    def _batches(self, pictures: Sequence[Pixels]) -> Iterator[Batch]:
-        size, framing = self.recipe.size, self.recipe.framing
+    def _say(self, pictures: Sequence[Pixels], *, embeddings: bool = False) -> Iterator[Said]:
+        """Yield what the network says of each BATCH_SIZE pictures, the mean over their views."""
         for start in range(0, len(pictures), BATCH_SIZE):
             framed = [
-                frame(pixels, size, framing) for pixels in pictures[start : start + BATCH_SIZE]
+                frame(pixels, self.recipe.size, self.recipe.framing)
+                for pixels in pictures[start : start + BATCH_SIZE]
             ]
-            rows = [Row(Path(f"picture {start + number}")) for number in range(len(framed))]
-            pixels = torch.from_numpy(stack(framed, rows)).permute(0, 3, 1, 2)
-            unknown = torch.zeros(len(framed), dtype=torch.int64)
-            yield Batch(pixels, unknown, unknown)
+            plain, *views = (
+                predict_rows(
+                    self.network, [_batch(seen, start)], self._probabilities, embeddings=embeddings
+                )
+                for seen in self._views(framed)
+            )
+            yield mean_over_views(plain, views)
 
-    def _table(
+    def _views(self, framed: list[Pixels]) -> Iterator[list[Pixels]]:
+        """Yield the pictures plain, then as each of their test-time views."""
+        yield framed
+        if self._augment is not None:
+            # Not kept: a pipeline holds a random state, which threads must not share.
+            augmentation = self._augment()
+            for view in range(1, self.recipe.test_views + 1):
+                yield [fixed_view(augmentation, pixels, view) for pixels in framed]
+
+    def _answer(
         self,
         sources: Sequence[tuple[str, _T]],
         read: Callable[[_T], Pixels],
         progress: Progress,
-    ) -> pd.DataFrame:
-        names = np.array([name for name, _ in sources], dtype=object)
-        errors = np.full(len(sources), "", dtype=object)
+    ) -> Answers:
+        errors = [""] * len(sources)
         probabilities = np.full((len(sources), len(self.classes)), np.nan, dtype=np.float32)
+        embeddings = np.full((len(sources), self.network.head.in_features), np.nan, np.float32)
+        compared = SCORECARDS[self.target].by_embeddings
         with progress.step("predicting", len(sources), "images") as step:
             for start in range(0, len(sources), BATCH_SIZE):
                 part = sources[start : start + BATCH_SIZE]
@@ -156,31 +214,58 @@ class Predictor:
                         pictures[number] = read(source)
                     except (ImageError, OSError) as error:
                         errors[number] = str(error)
-                probabilities[list(pictures)] = self.predict_arrays(list(pictures.values()))
+                if pictures:
+                    (said,) = self._say(list(pictures.values()), embeddings=compared)
+                    probabilities[list(pictures)] = said.probabilities
+                    if said.embeddings is not None:
+                        embeddings[list(pictures)] = said.embeddings
                 step.advance(len(part))
+        names = [name for name, _ in sources]
+        return Answers(names, probabilities, embeddings if compared else None, errors)
+
+    def _table(self, answers: Answers) -> pd.DataFrame:
+        probabilities = answers.probabilities
         readable = ~np.isnan(probabilities[:, 0])
-        guesses = np.where(readable[:, None], probabilities, 0).argmax(axis=1)
+        decided = SCORECARDS[self.target].decide(
+            np.where(readable[:, None], probabilities, 0), self.thresholds
+        )
+        labels = np.array(decode_targets(self.target, decided, self.classes), dtype=object)
+        labels[~readable] = None
+        highest = probabilities.max(axis=1)
+        if decided.ndim == 1:  # one class is said, which need not be the most probable
+            highest = np.take_along_axis(probabilities, decided[:, None], axis=1)[:, 0]
         table = {
-            "image": names,
-            "prediction": np.where(readable, np.array(self.classes, dtype=object)[guesses], None),
-            "probability": probabilities.max(axis=1),
+            "image": np.array(answers.names, dtype=object),
+            "prediction": labels,
+            "probability": highest,
         }
         table |= {f"p_{name}": probabilities[:, k] for k, name in enumerate(self.classes)}
-        return pd.DataFrame({**table, "error": errors})
+        return pd.DataFrame({**table, "error": np.array(answers.errors, dtype=object)})
 
 
-def _recipe_and_reader(card: ModelCard) -> tuple[Recipe, Reader]:
-    """Return recipe and reader; only a task that reads in its own way must be installed."""
+def _batch(framed: Sequence[Pixels], first: int) -> Batch:
+    rows = [Row(Path(f"picture {first + number}")) for number in range(len(framed))]
+    pixels = torch.from_numpy(stack(framed, rows)).permute(0, 3, 1, 2)
+    unknown = torch.zeros(len(framed), dtype=torch.int64)
+    return Batch(pixels, unknown, unknown)
+
+
+def _recipe_and_task(card: ModelCard) -> tuple[Recipe, Task | None]:
+    """Return recipe and task; one whose reader or views are needed must be installed."""
     try:
         task = load_task(card.task)
     except (TaskNotFoundError, BrokenPromiseError) as error:
-        if card.own_reader:
-            raise BrokenPromiseError(
-                f"the model was made by the task {card.task!r}, which reads its own file type; "
-                f"install its package. {error}"
-            ) from error
         plain = {key: value for key, value in card.recipe.items() if key != "task"}
         recipe = settle(Recipe(), [Layer("model", plain)]).recipe
-        return recipe, lambda row: read_row(row, recipe.task)
-    recipe = settle(task.defaults(), [Layer("model", card.recipe)]).recipe
-    return recipe, task.reader(recipe.task)
+        if card.own_reader or recipe.test_views:
+            own = (
+                "reads its own file type"
+                if card.own_reader
+                else f"draws the {recipe.test_views} view(s) it averages over"
+            )
+            raise BrokenPromiseError(
+                f"the model was made by the task {card.task!r}, which {own}; "
+                f"install its package. {error}"
+            ) from error
+        return recipe, None
+    return settle(task.defaults(), [Layer("model", card.recipe)]).recipe, task

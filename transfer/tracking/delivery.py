@@ -7,11 +7,13 @@ value, all of which are the record's; a run and a model are looked for before th
 import json
 import posixpath
 import re
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
+from transfer.errors import StoreError
 from transfer.tracking.door import answering, mlflow_module
 from transfer.tracking.events import (
     Event,
@@ -20,12 +22,14 @@ from transfer.tracking.events import (
     ModelKept,
     Numbers,
     Read,
+    Reopened,
     Started,
     Tagged,
 )
-from transfer.tracking.logged_model import find_model, log_model
+from transfer.tracking.logged_model import LocalModel, find_model, log_model
 from transfer.tracking.record import Record, started
 from transfer.tracking.store import Store, connect, experiment_id
+from transfer.tracking.system_metrics import SYSTEM
 from transfer.tracking.tracker import DataInput
 
 if TYPE_CHECKING:
@@ -33,6 +37,9 @@ if TYPE_CHECKING:
 
 RECORD_TAG = "transfer.record"
 """Tag of a run in the store that holds the id of its record."""
+
+PARENT_TAG = "mlflow.parentRunId"
+"""Tag of a run that is part of another: that one's id in the store, as MLflow's pages want it."""
 
 CUT_TAG = "transfer.cut_params"
 """Tag that names the parameters whose values were too long for MLflow."""
@@ -76,6 +83,18 @@ class Delivery:
             self._record.deliver_to(self._position)
         return True
 
+    def close(self) -> None:
+        """Let go of the record, which is delivered: for good, unless its run may be continued."""
+        checkpoints = self._store.checkpoints(self._record.id)
+        if self._record.status == "FINISHED":
+            shutil.rmtree(
+                checkpoints, ignore_errors=True
+            )  # its process may have died before it did
+        if checkpoints.is_dir():
+            self._record.unlock()
+        else:
+            self._record.remove()
+
     def _next(self) -> tuple[list[Event], int]:
         """Return the next event, or as many events of numbers as fit into one request."""
         events: list[Event] = []
@@ -90,13 +109,30 @@ class Delivery:
 
     def _make_run(self, event: Started) -> None:
         experiment = experiment_id(self._client, self._store, event.run.experiment)
-        own = f"tags.`{RECORD_TAG}` = '{self._record.id}'"
-        found = self._client.search_runs([experiment], own, max_results=1)
-        run = next(iter(found), None) or self._client.create_run(
-            experiment, event.time, {RECORD_TAG: self._record.id}, event.run.name
-        )
-        update = {"run_id": run.info.run_id, "experiment_id": experiment}
+        run_id = self._find(experiment, self._record.id)
+        if run_id is None:
+            tags = {RECORD_TAG: self._record.id, **self._parent(experiment, event.run.parent)}
+            run = self._client.create_run(experiment, event.time, tags, event.run.name)
+            run_id = run.info.run_id
+        update = {"run_id": run_id, "experiment_id": experiment}
         self._position = self._position.model_copy(update=update)
+
+    def _find(self, experiment: str, record_id: str) -> str | None:
+        """Return the id that the store gave the run of a record, or None."""
+        own = f"tags.`{RECORD_TAG}` = '{record_id}'"
+        found = self._client.search_runs([experiment], own, max_results=1)
+        return next((str(run.info.run_id) for run in found), None)
+
+    def _parent(self, experiment: str, parent: str | None) -> dict[str, str]:
+        if parent is None:
+            return {}
+        record = Record(self._store.records / parent)
+        run_id = record.position.run_id or self._find(experiment, parent)
+        if run_id is not None:
+            return {PARENT_TAG: run_id}
+        if started(record) is not None:
+            raise StoreError(f"the store at {self._store.address} has no parent of this run yet")
+        return {}  # deleted there, and nobody will send it again
 
     def _send(self, events: list[Event]) -> None:
         match events[0]:
@@ -114,11 +150,19 @@ class Delivery:
                 file = str(self._record.file(path))
                 self._client.log_artifact(self.run_id, file, posixpath.dirname(path) or None)
             case ModelKept():
-                log_model(self._client, self._position, self._record.model, self._params())
-            case Finished(status=status, time=time):
-                with self._refusals():
-                    self._send_numbers_of_model()
-                self._client.set_terminated(self.run_id, status, time)
+                model = LocalModel(self._record.model, self._params(), str(events[0].time))
+                log_model(self._client, self._position, model)
+            case Finished() | Reopened() as end:
+                self._send_status(end)
+
+    def _send_status(self, event: Finished | Reopened) -> None:
+        if isinstance(event, Reopened):
+            # MLflow forgets no end: its time stands until the next one replaces it.
+            self._client.update_run(self.run_id, "RUNNING")
+            return
+        with self._refusals():
+            self._send_numbers_of_model()
+        self._client.set_terminated(self.run_id, event.status, event.time)
 
     def _send_params(self, params: Mapping[str, str]) -> None:
         entities = mlflow_module("mlflow.entities")
@@ -158,7 +202,7 @@ class Delivery:
         own = [
             event.model_copy(update={"values": {name: event.values[name]}})
             for name, event in latest.items()
-            if not name.startswith("system/")
+            if not name.startswith(SYSTEM)
         ]
         self._send_numbers(own, model.model_id)
 

@@ -72,7 +72,13 @@ class Finished(_Event):
     status: Status
 
 
-Event = Started | Tagged | Numbers | Read | Kept | ModelKept | Finished
+class Reopened(_Event):
+    """The run, which had ended, goes on."""
+
+    kind: Literal["reopened"] = "reopened"
+
+
+Event = Started | Tagged | Numbers | Read | Kept | ModelKept | Finished | Reopened
 _LINE: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="kind")])
 
 

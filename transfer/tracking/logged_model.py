@@ -3,13 +3,14 @@
 import base64
 import shutil
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from transfer.tracking.door import mlflow_module
-from transfer.tracking.record import Position
+from transfer.tracking.record import SENDING, Position
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 MODEL_FILES = "artifacts/model"
 """Where the model's own files stand among the artifacts of a logged model."""
+
+VERSION_TAG = "transfer.version"
+"""Tag of a model that changes when a run that is continued keeps another."""
 
 _PICTURE = base64.b64decode(  # 8 x 8 px, white, PNG
     "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAAAAADhZOFXAAAAEElEQVR42mP8zwABTAwUMQBJQQEPkWFcdwAAAABJRU5ErkJg"
@@ -36,11 +40,26 @@ _NEEDS = (
 )
 
 
-def log_model(
-    client: "MlflowClient", at: Position, folder: Path, params: Mapping[str, str]
-) -> None:
-    """Log the model in `folder` under the run at `at`, unless it is there already."""
-    model = find_model(client, at.experiment_id, at.run_id) or _upload(client, at, folder, params)
+@dataclass(frozen=True)
+class LocalModel:
+    """The model of a run before MLflow has it.
+
+    Attributes:
+        folder: of its files.
+        params: of the run.
+        version: another one for every model that takes the place of one before.
+    """
+
+    folder: Path
+    params: Mapping[str, str]
+    version: str
+
+
+def log_model(client: "MlflowClient", at: Position, local: LocalModel) -> None:
+    """Log the model under the run at `at`, in the place of an earlier version, if need be."""
+    model = find_model(client, at.experiment_id, at.run_id)
+    if model is None or model.tags.get(VERSION_TAG) != local.version:
+        model = _upload(client, at, local, model or _create(client, at, local))
     outputs = client.get_run(at.run_id).outputs
     if model.model_id not in {output.model_id for output in outputs.model_outputs}:
         output = mlflow_module("mlflow.entities").LoggedModelOutput(model.model_id, step=0)
@@ -59,18 +78,22 @@ def _models(client: "MlflowClient", experiment_id: str, run_id: str) -> "list[Lo
     return list(client.search_logged_models([experiment_id], own))
 
 
-def _upload(
-    client: "MlflowClient", at: Position, folder: Path, params: Mapping[str, str]
-) -> "LoggedModel":
+def _create(client: "MlflowClient", at: Position, local: LocalModel) -> "LoggedModel":
     for broken_off in _models(client, at.experiment_id, at.run_id):
         client.delete_logged_model(broken_off.model_id)
-    model = client.create_logged_model(
-        at.experiment_id, "model", at.run_id, params=dict(params), model_type="classifier"
+    return client.create_logged_model(
+        at.experiment_id, "model", at.run_id, params=dict(local.params), model_type="classifier"
     )
-    with TemporaryDirectory(dir=folder.parent) as place:
+
+
+def _upload(
+    client: "MlflowClient", at: Position, local: LocalModel, model: "LoggedModel"
+) -> "LoggedModel":
+    with TemporaryDirectory(prefix=SENDING, dir=local.folder.parent) as place:
         saved = Path(place) / "saved"
-        _save(saved, folder, model, at.run_id)
+        _save(saved, local.folder, model, at.run_id)
         client.log_model_artifacts(model.model_id, str(saved))
+    client.set_logged_model_tags(model.model_id, {VERSION_TAG: local.version})
     ready = mlflow_module("mlflow.entities").LoggedModelStatus.READY
     return client.finalize_logged_model(model.model_id, ready)
 

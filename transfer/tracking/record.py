@@ -11,7 +11,23 @@ from pathlib import Path, PurePosixPath
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from transfer.tracking.events import Event, Finished, Kept, ModelKept, Started, from_line, to_line
+from transfer.errors import StoreError
+from transfer.tracking.events import (
+    Event,
+    Finished,
+    Kept,
+    ModelKept,
+    Reopened,
+    Started,
+    from_line,
+    to_line,
+)
+from transfer.tracking.tracker import Status
+
+SENDING = "sending_"
+"""What the name of a folder starts with that is needed for the moment of a delivery."""
+
+_GLANCE_SECONDS = 1.0  # whoever lists runs has each record for a moment
 
 
 class Position(BaseModel):
@@ -53,10 +69,38 @@ class Record:
         record.append(started)
         return record
 
-    def lock(self) -> bool:
-        """Take the record for this process; False where another has it."""
+    @classmethod
+    def reopen(cls, records: Path, record_id: str, destination: str) -> "Record":
+        """Return the record of an earlier run, locked, whole, and open for what comes next.
+
+        Raises:
+            StoreError: there is none, it is meant for another store, or its process is alive.
+            OSError: the disk is full or gone.
+        """
+        record = cls(records / record_id)
+        if (first := started(record)) is None:
+            raise StoreError(
+                f"no record {record_id!r} in {str(records)!r}; a run is continued in the folder "
+                "--out it was started in, which has its checkpoints, too"
+            )
+        if first.destination != destination:
+            raise StoreError(
+                f"run {first.run.name!r} is meant for the run store {first.destination!r} and not "
+                f"for {destination!r}; choose that store to continue it"
+            )
+        if not record.lock(_GLANCE_SECONDS):
+            raise StoreError(
+                f"run {first.run.name!r} is still running, in another process; stop that first"
+            )
+        record.mend()
+        if record.status is not None:
+            record.append(Reopened())
+        return record
+
+    def lock(self, seconds: float = 0) -> bool:
+        """Take the record for this process; False where another keeps it for so long."""
         try:
-            self._lock.acquire(timeout=0)
+            self._lock.acquire(timeout=seconds)
         except Timeout:
             return False
         return True
@@ -74,9 +118,19 @@ class Record:
 
     def remove(self) -> None:
         """Delete the record, and unlock it."""
+        self._events.unlink(missing_ok=True)  # first: what is half deleted must not be sent
         shutil.rmtree(self.folder, ignore_errors=True)
         self._lock.release()
         Path(self._lock.lock_file).unlink(missing_ok=True)
+
+    def mend(self) -> None:
+        """Undo what a crash left half done; for whoever has the lock."""
+        with self._writing, self._events.open("rb+") as file:
+            file.truncate(file.read().rfind(b"\n") + 1)  # half a line would swallow the next one
+        if self._outgoing.is_dir() and not self.model.is_dir():
+            self._outgoing.replace(self.model)
+        for left in (self._incoming, self._outgoing, *self.folder.glob(f"{SENDING}*")):
+            shutil.rmtree(left, ignore_errors=True)
 
     def append(self, event: Event) -> None:
         """Write one event.
@@ -110,19 +164,23 @@ class Record:
     def keep_model(self, write: Callable[[Path], None]) -> None:
         """Keep the model that `write` makes, wholly or not at all, and the event that tells of it.
 
+        A model that was kept before makes way for it.
+
         Args:
             write: puts the files of the model into a folder, which is there.
 
         Raises:
             OSError: the disk is full or gone.
         """
-        incoming = self.folder / "incoming_model"
         try:
-            incoming.mkdir()
-            write(incoming)
-            incoming.replace(self.model)
+            self._incoming.mkdir()
+            write(self._incoming)
+            if self.model.is_dir():  # no folder can take the place of another
+                self.model.replace(self._outgoing)
+            self._incoming.replace(self.model)
         finally:
-            shutil.rmtree(incoming, ignore_errors=True)
+            shutil.rmtree(self._incoming, ignore_errors=True)
+        shutil.rmtree(self._outgoing, ignore_errors=True)
         self.append(ModelKept())
 
     def file(self, path: str) -> Path:
@@ -133,6 +191,14 @@ class Record:
     def model(self) -> Path:
         """Where the files of the model stand, once kept."""
         return self.folder / "model"
+
+    @property
+    def _incoming(self) -> Path:
+        return self.folder / "incoming_model"
+
+    @property
+    def _outgoing(self) -> Path:
+        return self.folder / "outgoing_model"
 
     def events(self, offset: int = 0) -> Iterator[tuple[Event, int]]:
         """Yield each event from byte `offset` on, with the offset behind it."""
@@ -147,9 +213,22 @@ class Record:
                 if (event := from_line(line)) is not None:
                     yield event, offset
 
-    def is_finished(self) -> bool:
-        """Say whether the run has ended."""
-        return any(isinstance(event, Finished) for event, _ in self.events())
+    @property
+    def status(self) -> Status | None:
+        """How the run ended, or None while it goes on."""
+        status: Status | None = None
+        for event, _ in self.events():
+            match event:
+                case Finished():
+                    status = event.status
+                case Reopened():
+                    status = None
+        return status
+
+    @property
+    def is_delivered(self) -> bool:
+        """Whether the store has everything that was said so far."""
+        return next(self.events(self.position.offset), None) is None
 
     @property
     def position(self) -> Position:

@@ -17,7 +17,7 @@ from platformdirs import user_cache_path
 from transfer.errors import DataNotFoundError, RunNotFoundError, StoreError
 from transfer.tracking.delivery import RECORD_TAG
 from transfer.tracking.door import answering, mlflow_module
-from transfer.tracking.logged_model import MODEL_FILES, find_model
+from transfer.tracking.logged_model import MODEL_FILES, VERSION_TAG, find_model
 from transfer.tracking.record import Record
 from transfer.tracking.store import Store, connect
 from transfer.tracking.stored_runs import OURS, PAGE, StoredRun, local_runs, merged, search
@@ -45,12 +45,14 @@ _COLUMNS = (
     "started",
     "status",
     "run_id",
+    "parent",
 )
 
 
 def find_run(store: Store, run: str) -> StoredRun:
     """Return the run with this name, id or start of an id (6 characters or more), or the "last".
 
+    The last is never a part of another run.
     Both ids find a run: MLflow's and that of its record, which the tracker gave when it started.
 
     Raises:
@@ -65,7 +67,7 @@ def find_run(store: Store, run: str) -> StoredRun:
             raise
     found = [one for one in known if _fits(one, run)]
     exact = [one for one in found if run in one.ids]
-    found = exact or (found[:1] if run == LAST else found)
+    found = exact or (sorted(found, key=_is_part)[:1] if run == LAST else found)
     if not found:
         raise RunNotFoundError(_not_found(store, run))
     if len(found) > 1:
@@ -80,7 +82,8 @@ def list_runs(store: Store) -> "pd.DataFrame":
     """Return one row for each run, the newest first.
 
     Columns: name, task, backbone, strategy, val, val_low, val_high, test, test_low, test_high (the
-    headline score of the task), images_per_second, started (UTC), status, run_id.
+    headline score of the task), images_per_second, started (UTC), status, run_id, and parent: the
+    id of the run that it is a part of, or "".
 
     Raises:
         StoreError: the store does not answer.
@@ -131,13 +134,14 @@ def model_folder(store: Store, run: StoredRun) -> Path:
     location = f"{model.artifact_location}/{MODEL_FILES}"
     if location.startswith("file:"):
         return Path(url2pathname(urlsplit(location).path))
-    return _downloaded(store, location, model.model_id)
+    version = model.tags.get(VERSION_TAG, "")
+    return _downloaded(store, location, f"{model.model_id}-{version}")
 
 
-def _downloaded(store: Store, location: str, model_id: str) -> Path:
-    """Return the files of a model from the user's cache; a model never changes."""
+def _downloaded(store: Store, location: str, name: str) -> Path:
+    """Return the files of a model from the user's cache, where `name` tells versions apart."""
     cache = user_cache_path("resnet-transfer") / "models"
-    folder = cache / model_id
+    folder = cache / name
     if folder.is_dir():
         return folder
     cache.mkdir(parents=True, exist_ok=True)
@@ -153,7 +157,7 @@ def _downloaded(store: Store, location: str, model_id: str) -> Path:
 def _asked(store: Store, run: str) -> Iterator[StoredRun]:
     """Yield the runs of the store that `run` may mean."""
     if run == LAST:
-        yield from search(store, most=1)
+        yield from _last(store)
         return
     if re.fullmatch(rf"[0-9a-f]{{{_SHORTEST_ID},}}", run):
         yield from search(store, f"{OURS} AND attributes.run_id LIKE '{run}%'")
@@ -161,6 +165,19 @@ def _asked(store: Store, run: str) -> Iterator[StoredRun]:
     quote = "'" if '"' in run else '"'
     if quote not in run:  # a name with both kinds of quotes cannot be asked for; its id can
         yield from search(store, f"{OURS} AND attributes.run_name = {quote}{run}{quote}")
+
+
+def _last(store: Store) -> list[StoredRun]:
+    """Return the newest run of the store, or the one that this is a part of."""
+    newest = search(store, most=1)
+    while newest and newest[0].parent:
+        above = search(store, f"{OURS} AND attributes.run_id = '{newest[0].parent}'")
+        newest = above or [one for one in search(store) if not one.parent]
+    return newest
+
+
+def _is_part(run: StoredRun) -> bool:
+    return bool(run.parent)
 
 
 def _fits(one: StoredRun, run: str) -> bool:
@@ -195,4 +212,5 @@ def _row(run: StoredRun) -> tuple[object, ...]:
         run.started,
         run.status,
         run.run_id,
+        run.parent,
     )

@@ -1,5 +1,6 @@
 """The thread that delivers a record while the run goes on."""
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from transfer.tracking.store import Store
 _GATHER_SECONDS = 0.5  # what is said within this time shares one request
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0  # seconds between attempts
 _WORKING_SECONDS, _FAILING_SECONDS = 60.0, 5.0  # how long the end of a run waits for progress
+_KILLED_SECONDS = 4.0  # a machine that is taken away gives ten, and a checkpoint wants its share
 
 
 class Spool:
@@ -37,17 +39,19 @@ class Spool:
         """Say that the record has grown."""
         self._news.set()
 
-    def finish(self) -> str | None:
+    def finish(self, *, killed: bool) -> str | None:
         """Wait for what is left and return the run's id, or None where it stays in the record.
 
-        Gives up after a minute without progress, or five seconds where the store does not answer.
+        Gives up after a minute without progress, or five seconds where the store does not answer;
+        and on a run that was killed after four in all, whatever the store does.
         """
         closed = time.monotonic()
+        end = closed + (_KILLED_SECONDS if killed else math.inf)
         self._closing.set()
         self._news.set()
         while self._thread.is_alive():
             patience = _FAILING_SECONDS if self._failures else _WORKING_SECONDS
-            if time.monotonic() > max(closed, self._progress) + patience:
+            if time.monotonic() > min(end, max(closed, self._progress) + patience):
                 break
             self._thread.join(timeout=0.05)
         self._abandoned.set()
@@ -65,13 +69,13 @@ class Spool:
                 self._rest(error)
                 continue
             if last:
-                self._delivered = self._record.is_finished()
+                self._delivered = self._record.status is not None
                 break
             self._news.wait()
             self._closing.wait(_GATHER_SECONDS)
             self._news.clear()
         if self._delivered:
-            self._record.remove()
+            self._delivery.close()
         else:
             self._record.unlock()
 

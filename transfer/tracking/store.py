@@ -63,8 +63,12 @@ class Store:
 
     @property
     def records(self) -> Path:
-        """Folder of the records that are not delivered yet."""
+        """Folder of the records that are not delivered yet, or whose runs may be continued."""
         return self.out / "records"
+
+    def checkpoints(self, record_id: str) -> Path:
+        """Return the folder that a run can be continued from while it stands."""
+        return self.out / "checkpoints" / record_id
 
     @property
     def artifacts(self) -> str:
@@ -142,7 +146,8 @@ def connect(store: Store) -> "MlflowClient":
     mlflow_module("mlflow.store.tracking.sqlalchemy_store")  # else imported where forks do not wait
     with _alone_in(store), answering(store.address):
         if store.database is not None:
-            _migrate(store.database, store.uri)
+            _make(store.database)
+            _migrate(store.database)
         return client(tracking_uri=store.uri, registry_uri=store.uri)
 
 
@@ -182,7 +187,19 @@ def _alone_in(store: Store) -> Iterator[None]:
         lock.release()
 
 
-def _migrate(database: Path, uri: str) -> None:
+def _make(database: Path) -> None:
+    """Make the database under another name first: one that is half made can never be mended."""
+    if database.exists():
+        return
+    incoming = database.with_name(f"{database.name}.incoming")
+    incoming.unlink(missing_ok=True)
+    mlflow_module().MlflowClient(
+        tracking_uri=f"{_SQLITE}{incoming.as_posix()}"
+    ).search_experiments()
+    incoming.replace(database)
+
+
+def _migrate(database: Path) -> None:
     """Bring a database of an older MLflow up to this one; a copy of it stays beside it."""
     mlflow = mlflow_module()
     scripts = mlflow_module("alembic.script").ScriptDirectory(
@@ -193,14 +210,18 @@ def _migrate(database: Path, uri: str) -> None:
         return
     if version not in {script.revision for script in scripts.walk_revisions()}:
         raise StoreError(f"{str(database)!r} was written by a newer MLflow; upgrade mlflow")
-    copy = database.with_name(f"{database.name}.before-{mlflow.__version__}")
-    with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(copy)) as target:
-        source.backup(target)
+    incoming = database.with_name(f"{database.name}.incoming")
+    for copy in (incoming, database.with_name(f"{database.name}.before-{mlflow.__version__}")):
+        copy.unlink(missing_ok=True)
+        with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(copy)) as target:
+            source.backup(target)
+    uri = f"{_SQLITE}{incoming.as_posix()}"
     command = [sys.executable, "-m", "mlflow", "db", "upgrade", uri]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # ours
     if done.returncode:
         reason = (done.stderr.strip() or "no reason given").splitlines()[-1]
         raise StoreError(f"{str(database)!r} cannot be brought to this version: {reason}")
+    incoming.replace(database)
 
 
 def _schema_version(database: Path) -> str | None:

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from transfer.tracking.delivery import RECORD_TAG
+from transfer.tracking.delivery import PARENT_TAG, RECORD_TAG
 from transfer.tracking.door import answering
-from transfer.tracking.events import Finished, Numbers, Started, Tagged
+from transfer.tracking.events import Finished, Numbers, Reopened, Started, Tagged
 from transfer.tracking.record import Record, records_in
 from transfer.tracking.store import Store, connect, exists
 
@@ -34,7 +34,8 @@ class StoredRun:
         started: when, UTC.
         params, tags: as text.
         metrics: the latest value of each.
-        record: folder of the local record, where something of the run is not delivered.
+        record: folder of the local record, while something is not delivered or may still come.
+        is_delivered: the store has had all of the record.
     """
 
     run_id: str
@@ -46,16 +47,27 @@ class StoredRun:
     tags: Mapping[str, str]
     metrics: Mapping[str, float]
     record: Path | None = None
+    is_delivered: bool = True
+
+    @property
+    def record_id(self) -> str:
+        """The id of the run's record, which is that of its checkpoints, and resumes it."""
+        return self.tags[RECORD_TAG]
+
+    @property
+    def parent(self) -> str:
+        """Id of the run that this one is a part of, in the store or its record's; "" for none."""
+        return self.tags.get(PARENT_TAG, "")
 
     @property
     def is_local(self) -> bool:
         """Say whether the store knows nothing of the run yet."""
-        return self.run_id == self.tags[RECORD_TAG]
+        return self.run_id == self.record_id
 
     @property
     def ids(self) -> tuple[str, str]:
         """Both ids that find the run: the store's and its record's."""
-        return self.run_id, self.tags[RECORD_TAG]
+        return self.run_id, self.record_id
 
 
 def search(
@@ -89,21 +101,23 @@ def search(
 
 
 def local_runs(store: Store) -> list[StoredRun]:
-    """Return the runs of which something is not delivered, as their records tell them."""
+    """Return the runs that have a record here, as it tells them."""
     return [_told(record, first) for record, first in records_in(store.records)]
 
 
 def merged(remote: Iterable[StoredRun], local: Iterable[StoredRun]) -> list[StoredRun]:
-    """Return each run once, the newest first: as the store has it, but with its record's status."""
-    undelivered = {run.run_id: run for run in local}
+    """Return each run once, the newest first: as the store has it, but with its record's status.
+
+    A run that the store had, and that was deleted there, is none.
+    """
+    here = {run.run_id: run for run in local}
     runs: dict[str, StoredRun] = {}
     for run in remote:
-        rest = undelivered.pop(run.tags[RECORD_TAG], None)
-        own = replace(run, record=rest.record, status=rest.status) if rest else run
-        runs.setdefault(run.run_id, own)
-    return sorted(
-        [*runs.values(), *undelivered.values()], key=lambda run: run.started, reverse=True
-    )
+        own = here.pop(run.record_id, None)
+        told = run if own is None else replace(run, record=own.record, status=own.status)
+        runs.setdefault(run.run_id, told)
+    undelivered = [run for run in here.values() if not run.is_delivered]
+    return sorted([*runs.values(), *undelivered], key=lambda run: run.started, reverse=True)
 
 
 def _stored(run: "Run", experiment: str) -> StoredRun:
@@ -129,6 +143,10 @@ def _told(record: Record, first: Started) -> StoredRun:
                 metrics |= event.values
             case Finished():
                 status = event.status
+            case Reopened():
+                status = ""
+    if first.run.parent is not None:
+        tags[PARENT_TAG] = first.run.parent
     return StoredRun(
         run_id=record.id,
         name=first.run.name,
@@ -139,6 +157,7 @@ def _told(record: Record, first: Started) -> StoredRun:
         tags={**tags, RECORD_TAG: record.id},
         metrics=metrics,
         record=record.folder,
+        is_delivered=record.is_delivered,
     )
 
 

@@ -10,7 +10,8 @@ from transfer.tracking.store import Store
 def sync(store: Store, progress: Progress) -> int:
     """Deliver what earlier runs left, and return how many; runs under way are left alone.
 
-    A run whose process was killed ends as KILLED, at the time of the last thing it said.
+    A run whose process was killed ends as KILLED, at the time of the last thing it said. Its record
+    stays while there are checkpoints to continue it from, and so does that of one that failed.
 
     Raises:
         OutputError: the folder of the store cannot be written to.
@@ -33,17 +34,18 @@ def sync(store: Store, progress: Progress) -> int:
 
 
 def _deliver(store: Store, record: Record, progress: Progress) -> bool:
-    """Send one record, which is locked; False where its own process sent it in the meantime."""
+    """Send one record, which is locked; False where nothing of it was left to send."""
     try:
         events = [event for event, _ in record.events()]
-        if not events:
+        if not events:  # its own process was faster
             return False
-        if not record.is_finished():
+        record.mend()
+        if record.status is None:
             record.append(Finished(status="KILLED", time=events[-1].time))
-        delivery = Delivery(store, record, progress.warn)
+        delivery, sent = Delivery(store, record, progress.warn), False
         while delivery.advance():
-            pass
-        record.remove()
-        return True
+            sent = True
+        delivery.close()
+        return sent
     finally:
         record.unlock()

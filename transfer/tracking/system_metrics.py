@@ -2,8 +2,12 @@
 
 import threading
 from collections.abc import Callable, Mapping
+from itertools import count
 
 import psutil
+
+SYSTEM = "system/"
+"""What the names of these numbers start with."""
 
 _MEGABYTE = 1e6
 
@@ -11,9 +15,11 @@ _MEGABYTE = 1e6
 class SystemMetrics:
     """A thread that logs the state of the machine every few seconds, and once more at the end."""
 
-    def __init__(self, log: Callable[[Mapping[str, float], int], None], seconds: float) -> None:
-        """Call `log` with numbers and the count of the sample, every `seconds`."""
-        self._log, self._seconds = log, seconds
+    def __init__(
+        self, log: Callable[[Mapping[str, float], int], None], seconds: float, first: int
+    ) -> None:
+        """Call `log` with numbers and the count of the sample, from `first` on, every `seconds`."""
+        self._log, self._seconds, self._first = log, seconds, first
         self._stop = threading.Event()
         self._process = psutil.Process()
         self._thread = threading.Thread(target=self._run, name="system metrics", daemon=True)
@@ -29,19 +35,17 @@ class SystemMetrics:
         self._thread.join()
 
     def _run(self) -> None:
-        count = 0
-        while True:
+        for number in count(self._first):
             stopped = self._stop.wait(self._seconds)
-            self._log(self._sample(), count)
-            count += 1
+            self._log(self._sample(), number)
             if stopped:
                 return
 
     def _sample(self) -> dict[str, float]:
         memory = psutil.virtual_memory()
         return {
-            "system/cpu_utilization_percentage": psutil.cpu_percent(),
-            "system/system_memory_usage_megabytes": memory.used / _MEGABYTE,
-            "system/system_memory_usage_percentage": memory.percent,
-            "system/process_memory_usage_megabytes": self._process.memory_info().rss / _MEGABYTE,
+            f"{SYSTEM}cpu_utilization_percentage": psutil.cpu_percent(),
+            f"{SYSTEM}system_memory_usage_megabytes": memory.used / _MEGABYTE,
+            f"{SYSTEM}system_memory_usage_percentage": memory.percent,
+            f"{SYSTEM}process_memory_usage_megabytes": self._process.memory_info().rss / _MEGABYTE,
         }

@@ -23,12 +23,14 @@ class RunDescription:
         name: what a person calls the run.
         params: settings, flat, as text.
         tags: everything else worth filtering by.
+        parent: what `start` returned for the run that this one is a part of, such as a fold.
     """
 
     experiment: str
     name: str
     params: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+    parent: str | None = None
 
 
 @dataclass(frozen=True)
@@ -49,28 +51,35 @@ class Tracker(Protocol):
     No method raises because a server is away: training is worth more than its record.
     """
 
-    def start(self, run: RunDescription) -> str:
+    def start(self, run: RunDescription, resume: str | None = None) -> str:
         """Open the run and return the id of its record, which finds the run at once and ever after.
+
+        Args:
+            run: what is known about it.
+            resume: that id of a run that ended before its time, to go on with it. It stays as it
+                was started, whatever `run` says; it may be told everything again from its start,
+                and hears only what is new. Of a number at a step, the first value stands.
 
         Raises:
             OutputError: the record has no place to be written to.
-            StoreError: the place is not what it should be.
+            StoreError: the place is not what it should be; or the run to resume is still running,
+                is not here, or belongs to another store.
         """
 
     def tag(self, tags: Mapping[str, str]) -> None:
         """Add or replace tags."""
 
     def log(self, numbers: Mapping[str, float], step: int = 0) -> None:
-        """Record numbers at a step."""
+        """Record numbers at a step; a number that has a value there keeps it."""
 
     def read(self, inputs: Sequence[DataInput]) -> None:
         """Record which data the run reads."""
 
     def keep(self, path: str, content: bytes) -> None:
-        """Keep a file under `path`, POSIX and relative, among the artifacts of the run."""
+        """Keep a file under `path`, POSIX and relative, in the place of any other there."""
 
     def keep_model(self, write: Callable[[Path], None]) -> None:
-        """Keep the model that `write` puts into a folder (safetensors and JSON).
+        """Keep the model that `write` puts into a folder (safetensors and JSON), the last only.
 
         Raises:
             OutputError: it cannot be written; a run without its model is not done.
@@ -86,9 +95,9 @@ class SilentTracker:
     def __init__(self) -> None:
         self._id = ""
 
-    def start(self, run: RunDescription) -> str:
-        """Return an id made of the run's name."""
-        self._id = f"untracked-{run.name}"
+    def start(self, run: RunDescription, resume: str | None = None) -> str:
+        """Return the id to resume, or one made of the run's name."""
+        self._id = resume or f"untracked-{run.name}"
         return self._id
 
     def tag(self, tags: Mapping[str, str]) -> None:

@@ -3,8 +3,9 @@ from pathlib import Path
 import pytest
 
 from tasks.labelled_images.adapter import read_manifest
-from tasks.labelled_images.augmentation import Settings
 from tasks.labelled_images.samples import SHAPES, write_samples
+from tasks.labelled_images.settings import Settings
+from transfer import TargetKind
 from transfer.errors import DataNotFoundError
 
 
@@ -26,3 +27,20 @@ def test_a_table_is_read(tmp_path: Path) -> None:
 def test_an_empty_folder_is_a_clear_error(tmp_path: Path) -> None:
     with pytest.raises(DataNotFoundError):
         read_manifest(tmp_path, Settings())
+
+
+def test_what_a_label_means_is_a_setting(tmp_path: Path) -> None:
+    for name in "ab":
+        (tmp_path / f"{name}.png").touch()
+    (tmp_path / "t.csv").write_text("image,label\na.png,wet|cold\nb.png,\n")
+    manifest = read_manifest(tmp_path / "t.csv", Settings(target=TargetKind.MULTI_LABEL))
+    assert (manifest.target, manifest.classes) == (TargetKind.MULTI_LABEL, ("cold", "wet"))
+
+    (tmp_path / "t.csv").write_text("image,label\na.png,mild\nb.png,grave\n")
+    grades = ("mild", "grave")
+    graded = read_manifest(tmp_path, Settings(target=TargetKind.ORDINAL, grades=grades))
+    assert (graded.target, graded.classes) == (TargetKind.ORDINAL, grades)
+
+    (tmp_path / "t.csv").write_text("image,wet,cold,night\na.png,1,0,1\nb.png,0,1,1\n")
+    chosen = Settings(target=TargetKind.MULTI_LABEL, labels=("wet", "cold"))
+    assert read_manifest(tmp_path, chosen).rows["label"].tolist() == ["wet", "cold"]

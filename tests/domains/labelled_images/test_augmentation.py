@@ -7,8 +7,9 @@ import pytest
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from tasks.labelled_images.augmentation import Settings, augment
+from tasks.labelled_images.augmentation import augment
 from tasks.labelled_images.samples import draw_picture
+from tasks.labelled_images.settings import Settings
 from transfer import Augmentation
 
 STILL = {"crop": 1.0, "light": 0.0}

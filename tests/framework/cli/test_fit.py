@@ -1,22 +1,25 @@
 """`transfer fit`, `transfer recipe` and `transfer demo`: what is asked for and what is said."""
 
+import re
 import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from transfer.experiment import RunResult
 from transfer.overlay import read_layer, settle
 from transfer.plugin.discovery import load_task
+from transfer.repeats import Repeated
 from transfer.start import Request
 
 Command = Callable[..., Any]
 
 RESULT = {
-    "run_id": "0123456789abcdef", "name": "my run", "status": "FINISHED", "ended": "completed",
-    "digest": "0", "epoch": 3, "test": {"accuracy": 0.75},
+    "run_id": "0123456789abcdef", "name": "my run", "task": "demo", "status": "FINISHED",
+    "ended": "completed", "digest": "0", "epoch": 3, "test": {"accuracy": 0.75},
     "val": {"balanced_accuracy": 0.8, "balanced_accuracy_low": 0.7, "balanced_accuracy_high": 0.9},
 }  # fmt: skip
 
@@ -57,7 +60,7 @@ def test_every_option_reaches_the_run(
             data=Path("some/folder é"),
             everyday={
                 "backbone": "resnet34", "weights": "none", "strategy": "probe", "epochs": 3,
-                "size": 96, "batch_size": 7, "lr": 0.5, "seed": 4,
+                "size": 96, "batch_size": 7, "lr": "0.5", "seed": 4,
             },
             recipe=Path("own.toml"),
             settings={"split": {"test": 0.2, "seed": 5}, "task": {"flip": False}},
@@ -98,18 +101,27 @@ def test_a_finished_run_says_its_scores_where_it_is_and_what_to_type_next(
         assert line in typed.out
 
 
-@pytest.mark.parametrize(("status", "code"), [("KILLED", 130), ("FAILED", 2)])
+@pytest.mark.parametrize(
+    ("status", "ended", "code", "on"),
+    [
+        ("KILLED", "interrupted: in epoch 2", 130, "transfer resume 'my run'"),
+        ("KILLED", "terminated: in epoch 2", 143, "transfer resume 'my run'"),
+        ("FAILED", "diverged: there", 2, "transfer fit demo --data YOUR/FOLDER --weights 'my run'"),
+    ],
+)
 def test_a_run_that_was_broken_off_says_how_to_go_on(
     command_line: Command,
     carried_out: Callable[..., list[Request]],
     status: str,
+    ended: str,
     code: int,
+    on: str,
 ) -> None:
-    carried_out(status=status, ended="why and where", test={}, epoch=0)
+    carried_out(status=status, ended=ended, test={}, epoch=0)
     typed = command_line("fit", "demo", "--data", "a folder")
     assert typed.code == code
-    assert f"{status.lower():<10} why and where\n" in typed.err
-    assert "transfer fit demo --data 'a folder' --weights 'my run'\n" in typed.err
+    assert f"{status.lower():<10} {ended}\n" in typed.err
+    assert f"           {on}" in typed.err
     assert "weights of the probe" in typed.out
     assert "next" not in typed.out
 
@@ -151,6 +163,21 @@ def test_a_printed_recipe_is_a_file_that_gives_the_same_recipe(
     assert "seed = 0  # default\n" in typed.out
 
 
+@pytest.mark.parametrize("rate", ["auto", 0.1, None])
+def test_a_printed_recipe_holds_words_and_numbers(
+    command_line: Command, tmp_path: Path, rate: str | float | None
+) -> None:
+    training = {"schedule": "one-cycle", "mixup": 0.2, "accumulate": 4, "weight_decay": 0.01}
+    typed = [f"training.{name}={value}" for name, value in training.items()]
+    typed += [] if rate is None else [f"lr={rate}"]
+    options = [part for assignment in typed for part in ("--set", assignment)]
+    file = tmp_path / "printed.toml"
+    file.write_text(command_line("recipe", "labelled_images", *options).out)
+    recipe = settle(load_task("labelled_images").defaults(), [read_layer(file)]).recipe
+    assert recipe.lr == rate
+    assert {name: getattr(recipe.training, name) for name in training} == training
+
+
 def test_a_recipe_file_is_laid_over_the_task_s(command_line: Command, tmp_path: Path) -> None:
     (tmp_path / "own.toml").write_text("[training]\npatience = 3\n")
     typed = command_line("recipe", "labelled_images", "--recipe", tmp_path / "own.toml")
@@ -178,3 +205,61 @@ def test_the_demo_draws_its_samples_once(
     }  # fmt: skip
     assert requests[1].everyday["weights"] is None
     assert "took       " in first.out
+
+
+@pytest.fixture
+def repeated(monkeypatch: pytest.MonkeyPatch) -> list[Request]:
+    """Train nothing: requests for several runs end as two folds of the result above."""
+    requests: list[Request] = []
+
+    def repeat(request: Request, _: object) -> Repeated:
+        requests.append(request)
+        part = RunResult(**RESULT)
+        scores = {"accuracy": 0.7, "accuracy_low": 0.6, "accuracy_high": 0.8}
+        return Repeated(
+            "0123", "both", "FINISHED", "completed", scores, pd.DataFrame(), (part, part)
+        )
+
+    monkeypatch.setattr("transfer.start.repeat", repeat)
+    return requests
+
+
+def test_folds_say_each_run_and_the_pooled_score(
+    command_line: Command, repeated: list[Request]
+) -> None:
+    typed = command_line(
+        "fit", "demo", "--data", "folder", "--folds", 5, "--views", 2, "--deterministic"
+    )
+    assert typed.code == 0
+    (request,) = repeated
+    assert (request.folds, request.fractions) == (5, ())
+    assert request.settings == {"probe": {"views": 2}, "machine": {"deterministic": True}}
+    assert typed.out.count("my run  accuracy 0.750\n") == 2
+    assert "pooled     accuracy 0.700 [0.600, 0.800]\n" in typed.out
+    assert "2 runs below it; the test rows were not looked at" in typed.out
+
+
+def test_fractions_are_numbers_with_commas_between(
+    command_line: Command, repeated: list[Request]
+) -> None:
+    assert command_line("fit", "demo", "--data", "x", "--fractions", "0.1, 0.3,1").code == 0
+    assert repeated[0].fractions == (0.1, 0.3, 1.0)
+    typed = command_line("fit", "demo", "--data", "x", "--fractions", "ten")
+    assert typed.code == 2
+    assert "--fractions 'ten': write numbers with commas between" in typed.err
+
+
+@pytest.mark.usefixtures("own_caches")
+def test_a_dry_run_of_folds_says_their_sizes(
+    command_line: Command, class_folders: Callable[..., Path], tmp_path: Path
+) -> None:
+    data = class_folders({"cat": 10, "dog": 10})
+    typed = command_line(
+        "fit", "labelled_images", "--data", data, "--weights", "starter", "--out",
+        tmp_path / "runs", "--dry-run", "--folds", 2,
+    )  # fmt: skip
+    assert typed.code == 0
+    sizes = re.findall(r"-fold\d: train (\d+), val (\d+), test (\d+)\n", typed.out)
+    in_all = [sum(map(int, fold)) for fold in sizes]
+    assert in_all == [sum(int(test) for *_, test in sizes)] * 2  # each row is judged once
+    assert not (tmp_path / "runs").exists()

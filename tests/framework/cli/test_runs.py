@@ -19,7 +19,7 @@ def run(name: str, val: float = math.nan, **columns: object) -> dict[str, object
         "val_low": math.nan, "val_high": math.nan, "test": math.nan, "test_low": math.nan,
         "test_high": math.nan, "images_per_second": math.nan,
         "started": pd.Timestamp("2026-05-04 13:14:15", tz="UTC"), "status": "FINISHED",
-        "run_id": f"{name}0123456789",
+        "run_id": f"{name}0123456789", "parent": "",
     }  # fmt: skip
     return row | columns
 
@@ -69,6 +69,16 @@ def test_a_run_shows_its_scores_with_intervals_its_speed_and_when(
     assert " ".join(line.split()) == (
         "mine 0.750 0.813 [0.700, 0.900] 1,234 killed pets resnet18 probe 2026-05-04 13:14 mine0123"
     )
+
+
+def test_parts_of_a_run_are_left_out_and_counted_unless_asked_for(
+    command_line: Command, stored: Callable[..., None]
+) -> None:
+    stored(run("folds", 0.8), *(run(f"fold-{n}", 0.9, parent="folds01") for n in range(3)))
+    assert names(command_line("runs")) == ["folds"]
+    assert "3 run(s) that are part of another; --nested" in command_line("runs").out
+    assert len(names(command_line("runs", "--nested"))) == 4
+    assert "left out" not in command_line("runs", "--nested").out
 
 
 def test_filters_narrow_the_list_and_add_up(

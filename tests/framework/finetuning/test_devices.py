@@ -6,7 +6,7 @@ import torch
 
 from transfer.errors import RecipeError
 from transfer.finetuning.devices import Compute, choose_compute, loader_workers
-from transfer.recipe import MachineSettings
+from transfer.settings import MachineSettings
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 

@@ -1,37 +1,45 @@
 import copy
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.nn.functional import cross_entropy
 
 from transfer.errors import TrainingError
+from transfer.finetuning.checkpoint import Checkpoints
 from transfer.finetuning.devices import Compute
-from transfer.finetuning.finetuner import Ended, Ending, EpochLog, Training, finetune
+from transfer.finetuning.finetuner import Ended, Ending, EpochLog, Trainer, Training
+from transfer.finetuning.interruption import Interruption
 from transfer.finetuning.schedule import learning_rate
 from transfer.finetuning.stopping import Best, Validation
 from transfer.network.backbone import Network
+from transfer.network.freezing import BatchStatistics, train_from
 from transfer.pixels.batches import Batch, Batches
 from transfer.progress import Silent
-from transfer.recipe import Recipe, TrainingSettings
+from transfer.recipe import Recipe
+from transfer.samples.predictions import Said
+from transfer.settings import TrainingSettings
 
 ROWS = np.arange(24)  # three steps
 RECIPE = Recipe(epochs=3, lr=0.01, training=TrainingSettings(warmup=0.0, label_smoothing=0.0))
 Build = Callable[..., Network]
 Loss = Callable[[Tensor, Tensor, float], Tensor]
+Read = Callable[[int, int], Iterator[Batch]]
 
 
 class Lesson:
     """One training: the headlines that its epochs will reach, and what was heard of them."""
 
-    def __init__(self, network: Network, batches: Batches, compute: Compute) -> None:
+    def __init__(self, network: Network, batches: Batches, compute: Compute, folder: Path) -> None:
         self.network, self.batches, self.compute = network, batches, compute
-        self.loss: Loss = lambda logits, targets, smoothing: torch.nn.functional.cross_entropy(
-            logits, targets, label_smoothing=smoothing
-        )
+        self.checkpoints = Checkpoints(folder)
+        self.loss: Loss = lambda logits, targets, _: cross_entropy(logits, targets)
         self.headlines: Iterator[float] = iter([0.5, 0.6, 0.7, 0.8, 0.9])
-        self.read: Callable[[int], Iterator[Batch]] = lambda epoch: batches.training(ROWS, epoch)
+        self.read: Read = lambda epoch, first: batches.training(ROWS, epoch, first=first)
+        self.first_stage, self.statistics = 0, BatchStatistics.FROZEN
         self.logs: list[EpochLog] = []
         self.states: list[dict[str, Tensor]] = []
         self.best = Best("accuracy", RECIPE.training.patience)
@@ -41,17 +49,24 @@ class Lesson:
         training = Training(
             batches=self.read,
             rows=len(ROWS),
-            steps=self.batches.steps(len(ROWS)),
+            batches_per_epoch=self.batches.steps(len(ROWS)),
             loss=self.loss,
+            prepare=lambda network, _: train_from(network, self.first_stage, self.statistics),
             validate=self._validate,
             on_epoch=self.logs.append,
         )
-        return finetune(self.network, training, recipe, self.compute, self.best, Silent())
+        trainer = Trainer(self.network, training, recipe, self.compute, self.best, self.checkpoints)
+        state = self.checkpoints.load()
+        if state is None:
+            trainer.begin([])
+        else:
+            trainer.resume(state)
+        return trainer.run(Silent(), Interruption())
 
     def _validate(self, network: Network) -> Validation:
         network.eval()
         self.states.append(copy.deepcopy(network.state_dict()))
-        return Validation(np.zeros((1, 3), np.float32), {"accuracy": next(self.headlines)})
+        return Validation(Said(np.zeros((1, 3), np.float32)), {"accuracy": next(self.headlines)})
 
     def kept(self) -> dict[str, Tensor]:
         network = copy.deepcopy(self.network)
@@ -60,8 +75,8 @@ class Lesson:
 
 
 @pytest.fixture
-def lesson(build: Build, batches: Batches, compute: Compute) -> Lesson:
-    return Lesson(build(), batches, compute)
+def lesson(build: Build, batches: Batches, compute: Compute, tmp_path: Path) -> Lesson:
+    return Lesson(build(), batches, compute, tmp_path / "checkpoints")
 
 
 def same(left: dict[str, Tensor], right: dict[str, Tensor]) -> bool:
@@ -72,16 +87,16 @@ def broken_after(calls: int, loss: Loss) -> Loss:
     """Give `loss` that many times, then no number."""
     left = iter(range(calls))
 
-    def give(logits: Tensor, targets: Tensor, smoothing: float) -> Tensor:
-        value = loss(logits, targets, smoothing)
+    def give(logits: Tensor, targets: Tensor, done: float) -> Tensor:
+        value = loss(logits, targets, done)
         return value if next(left, None) is not None else value * float("nan")
 
     return give
 
 
-def interrupted_in(epoch: int, batches: Batches) -> Callable[[int], Iterator[Batch]]:
-    def read(number: int) -> Iterator[Batch]:
-        for batch in batches.training(ROWS, number):
+def interrupted_in(epoch: int, batches: Batches) -> Read:
+    def read(number: int, first: int) -> Iterator[Batch]:
+        for batch in batches.training(ROWS, number, first=first):
             yield batch
             if number == epoch:
                 raise KeyboardInterrupt
@@ -119,15 +134,6 @@ def test_the_rate_that_is_told_is_the_head_s_in_the_last_step(lesson: Lesson) ->
     lesson.train(RECIPE.model_copy(update={"training": training}))
     expected = [3.0 * learning_rate(step, 9, 0.01, 0.2) for step in (2, 5, 8)]
     assert [log.lr for log in lesson.logs] == pytest.approx(expected)
-
-
-def test_smoothing_is_handed_to_the_loss(lesson: Lesson) -> None:
-    heard = []
-    plain = lesson.loss
-    lesson.loss = lambda *given: heard.append(given[2]) or plain(*given)
-    training = TrainingSettings(label_smoothing=0.3)
-    lesson.train(RECIPE.model_copy(update={"training": training}))
-    assert heard == [0.3] * 9
 
 
 def test_the_best_epoch_s_weights_are_kept(lesson: Lesson) -> None:
@@ -181,19 +187,13 @@ def test_an_interrupt_before_there_is_anything_to_keep_ends_the_run(lesson: Less
         lesson.train()
 
 
-@pytest.mark.parametrize(
-    ("wish", "batch_size", "moves"),
-    [("auto", 8, False), ("auto", 24, True), ("updated", 8, True), ("frozen", 24, False)],
-)
-def test_batch_statistics_move_where_batches_are_large_enough(
-    lesson: Lesson, wish: str, batch_size: int, *, moves: bool
-) -> None:
-    lesson.batches._batch_size = batch_size
-    training = RECIPE.training.model_copy(update={"batch_statistics": wish})
+@pytest.mark.parametrize("statistics", BatchStatistics)
+def test_batch_statistics_move_where_they_may(lesson: Lesson, statistics: BatchStatistics) -> None:
+    lesson.statistics = statistics
     before = lesson.network.backbone.get_buffer("bn1.running_mean").clone()
-    lesson.train(RECIPE.model_copy(update={"epochs": 1, "training": training}))
+    lesson.train(RECIPE.model_copy(update={"epochs": 1}))
     after = lesson.network.backbone.get_buffer("bn1.running_mean")
-    assert torch.equal(before, after) is not moves
+    assert torch.equal(before, after) is (statistics is BatchStatistics.FROZEN)
 
 
 def test_a_frozen_network_trains_all_the_same(lesson: Lesson) -> None:
@@ -213,8 +213,9 @@ def test_a_long_gradient_is_clipped(lesson: Lesson) -> None:
         )
         recipe = RECIPE.model_copy(update={"epochs": 1, "training": plain})
         network, start = copy.deepcopy(lesson.network), lesson.network
-        one_step = Lesson(network, lesson.batches, lesson.compute)
-        one_step.read = lambda _: iter([next(lesson.batches.plain(ROWS[:8]))])
+        folder = lesson.checkpoints.folder.with_name(f"clip {clip}")
+        one_step = Lesson(network, lesson.batches, lesson.compute, folder)
+        one_step.read = lambda *_: iter([next(lesson.batches.plain(ROWS[:8]))])
         one_step.train(recipe)
         moved = [
             (weight - start.get_parameter(name)).square().sum()
@@ -224,3 +225,78 @@ def test_a_long_gradient_is_clipped(lesson: Lesson) -> None:
     # momentum's first step is the rate times the gradient
     assert lengths[1e-3] == pytest.approx(0.01 * 1e-3, rel=1e-2)
     assert lengths[0.0] > 10 * lengths[1e-3]
+
+
+WAYS = {
+    "plain": {},
+    "averaged": {"ema": 0.9},
+    "mixed": {"mixup": 0.2, "cutmix": 1.0},
+    "accumulated": {"accumulate": 2},
+    "plateau": {"schedule": "plateau"},
+    "one-cycle": {"schedule": "one-cycle"},
+    "sgd": {"optimizer": "sgd"},
+}
+
+
+def of_way(name: str) -> Recipe:
+    training = RECIPE.training.model_copy(update=WAYS[name])
+    return RECIPE.model_copy(update={"training": training})
+
+
+class Stopped:
+    """Batches that Ctrl-C meets before the so-many-th of all."""
+
+    def __init__(self, batches: Batches, at: int) -> None:
+        self.batches, self.left = batches, at
+
+    def __call__(self, epoch: int, first: int) -> Iterator[Batch]:
+        for batch in self.batches.training(ROWS, epoch, first=first):
+            if self.left == 0:
+                raise KeyboardInterrupt
+            self.left -= 1
+            yield batch
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_training_that_goes_on_ends_as_one_that_never_stopped(
+    build: Build, batches: Batches, compute: Compute, tmp_path: Path, way: str
+) -> None:
+    def lesson(name: str) -> Lesson:
+        made = Lesson(build(), batches, compute, tmp_path / name)
+        made.statistics = BatchStatistics.UPDATED
+        return made
+
+    whole = lesson("whole")
+    torch.manual_seed(3)
+    whole.train(of_way(way))
+    for at in range(9):
+        name = f"stopped {at}"
+        first = lesson(name)
+        first.read = Stopped(batches, at)
+        torch.manual_seed(3)
+        try:
+            first.train(of_way(way))
+        except KeyboardInterrupt:
+            assert first.best.validation is None
+        torch.manual_seed(99)  # another process has other random states
+        second = lesson(name)
+        second.headlines = first.headlines
+        assert second.train(of_way(way)) == Ended(Ending.COMPLETED)
+        assert same(second.kept(), whole.kept())
+        assert same(second.network.state_dict(), whole.network.state_dict())
+        assert [(log.epoch, log.loss) for log in second.logs] == [
+            (log.epoch, log.loss) for log in whole.logs
+        ]
+
+
+def test_weights_that_the_last_step_broke_are_not_kept_whatever_they_score(lesson: Lesson) -> None:
+    def validate(_: Network) -> Validation:
+        said = np.full((1, 3), np.nan if lesson.logs else 0.5, np.float32)
+        return Validation(Said(said), {"accuracy": next(lesson.headlines)})
+
+    lesson._validate = validate  # type: ignore[method-assign]  # a rising score without numbers
+    assert lesson.train() == Ended(
+        Ending.DIVERGED,
+        "the network gave no numbers on val after epoch 2; take a smaller --lr than 0.01",
+    )
+    assert lesson.best.epoch == 1

@@ -1,15 +1,25 @@
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
-from transfer.finetuning.devices import Compute
-from transfer.finetuning.probe import LinearHead, extract_features, fit_linear_head
-from transfer.pixels.batches import Batches
-from transfer.recipe import ProbeSettings
+from transfer.finetuning.probe import (
+    AffineLoss,
+    Labelled,
+    LinearHead,
+    cross_entropy,
+    fit_head,
+    fit_linear_head,
+    l2_path,
+)
+from transfer.network.heads import Cosine, Linear, ResidualMLP
+from transfer.network.objective import OBJECTIVES
+from transfer.samples.target import TargetKind
+from transfer.settings import ProbeSettings
 
 CLASSES, WIDTH = 3, 6
 
@@ -28,7 +38,13 @@ def part(count: int, seed: int, noise: float = 1.5) -> Part:
 
 
 def fit(train: Part, val: Part, *l2: float) -> LinearHead:
-    return fit_linear_head(train, val, CLASSES, ProbeSettings(l2=l2, iterations=500))
+    return fit_linear_head(
+        labelled(train), labelled(val), cross_entropy(CLASSES), ProbeSettings(l2=l2, iterations=500)
+    )
+
+
+def labelled(part: Part, weights: Tensor | None = None) -> Labelled:
+    return Labelled(part[0], torch.from_numpy(part[1]), weights)
 
 
 def scikit(train: Part, l2: float) -> tuple[StandardScaler, LogisticRegression]:
@@ -51,6 +67,22 @@ def test_the_head_is_scikit_learn_s_logistic_regression(l2: float) -> None:
     for features, _ in (train, val):
         expected = model.predict_proba(scaler.transform(features.double().numpy()))
         assert np.abs(probabilities(head, features) - expected).max() < 2e-3
+
+
+def test_a_head_of_several_labels_is_a_logistic_regression_for_each() -> None:
+    features, classes = part(150, seed=0)
+    labels = np.stack([classes == 0, classes != 1, features[:, 0].numpy() > 5], axis=1)
+    rows = Labelled(features, torch.from_numpy(labels.astype(np.float32)))
+    head, l2 = Linear(WIDTH, 3), 1e-2
+    losses = OBJECTIVES[TargetKind.MULTI_LABEL].loss
+    fit_head(head, rows, rows, losses, ProbeSettings(l2=(l2,), iterations=500))
+    logits = head(features).detach().double().numpy()
+    standardized = StandardScaler().fit_transform(features.double().numpy())
+    for number in range(3):
+        # The loss is the mean over the labels: each has a third of it, and all of its own penalty.
+        model = LogisticRegression(C=1 / (3 * l2 * len(labels)), tol=1e-10, max_iter=10_000)
+        expected = model.fit(standardized, labels[:, number]).decision_function(standardized)
+        assert np.abs(logits[:, number] - expected).max() < 1e-2
 
 
 def test_the_folded_head_gives_the_standardized_model_s_logits() -> None:
@@ -114,42 +146,151 @@ def test_classes_that_a_line_divides_do_not_run_away() -> None:
     assert bool(head.weight.isfinite().all())
 
 
-def test_a_head_is_placed_into_a_network() -> None:
-    head = LinearHead(torch.rand(CLASSES, WIDTH), torch.rand(CLASSES), 0.1, 0.0, 0.0)
-    linear = torch.nn.Linear(WIDTH, CLASSES)
-    head.place(linear)
-    features = torch.rand(4, WIDTH)
-    assert torch.allclose(linear(features), features @ head.weight.T + head.bias)
-    assert linear.weight.requires_grad
+def losses(logits: Tensor, targets: Tensor) -> Tensor:
+    return torch.nn.functional.cross_entropy(logits, targets, reduction="none")
 
 
-@pytest.mark.parametrize("fitted_on", [True, False])
-def test_features_come_in_the_order_of_the_rows(
-    build, batches: Batches, compute: Compute, *, fitted_on: bool
-) -> None:
-    network = build().train()
-    numbers = np.array([7, 30, 2, 19, 45, 11, 28, 3, 40])
-    features = extract_features(network, batches.plain(numbers), compute, fitted_on=fitted_on)
-    assert features.shape == (9, network.head.in_features)
-    for position, number in enumerate(numbers):
-        (batch,) = batches.plain(np.array([number]))
-        alone = network.eval().embed(batch.pixels)
-        assert torch.allclose(features[position], alone[0], atol=1e-4)
+@pytest.mark.parametrize(
+    "head", [Linear(WIDTH, CLASSES), ResidualMLP(Linear(WIDTH, CLASSES), hidden=4, dropout=0.5)]
+)
+def test_an_affine_head_gets_the_minimum_of_the_loss(head: Linear | ResidualMLP) -> None:
+    train, val = part(150, seed=0), part(60, seed=1)
+    settings = ProbeSettings(l2=(1e-2,))
+    loss = fit_head(head.eval(), labelled(train), labelled(val), losses, settings)
+    fitted = fit_linear_head(labelled(train), labelled(val), cross_entropy(CLASSES), settings)
+    assert loss == pytest.approx(fitted.train_loss, rel=1e-6)
+    said = labelled(val).features @ fitted.weight.T + fitted.bias
+    assert torch.allclose(head(labelled(val).features), said, atol=1e-4)
 
 
-def test_only_features_that_are_fitted_on_are_computed_in_the_training_precision(
-    build, batches: Batches
-) -> None:
-    network, rounded = build(), Compute(torch.device("cpu"), "bf16", 1, "a test")
-    exact = Compute(torch.device("cpu"), "fp32", 1, "a test")
-    of_kind = {
-        (compute.precision, fitted_on): extract_features(
-            network, batches.plain(np.arange(8)), compute, fitted_on=fitted_on
-        )
-        for compute in (rounded, exact)
-        for fitted_on in (True, False)
-    }
-    assert torch.equal(of_kind["bf16", False], of_kind["fp32", False])
-    assert torch.equal(of_kind["fp32", True], of_kind["fp32", False])
-    assert not torch.equal(of_kind["bf16", True], of_kind["fp32", True])
-    assert all(features.dtype == torch.float32 for features in of_kind.values())
+def test_a_head_of_directions_gets_the_mean_direction_of_each_class() -> None:
+    train, val = labelled(part(150, seed=0)), labelled(part(60, seed=1))
+    head = Cosine(WIDTH, CLASSES, scale=16.0)
+    loss = fit_head(head, train, val, losses, ProbeSettings())
+    features = train.features / train.features.norm(dim=1, keepdim=True)
+    for number, centre in enumerate(head.weight):
+        mean = features[train.targets == number].mean(dim=0)
+        assert torch.allclose(centre, mean / mean.norm(), atol=1e-6)
+    assert loss == pytest.approx(float(losses(head(train.features), train.targets).mean()))
+
+
+def test_the_path_goes_from_the_strongest_penalty_to_the_weakest_and_each_is_the_minimum() -> None:
+    train, val = part(150, seed=0), part(60, seed=1)
+    settings = ProbeSettings(l2=(1e-2, 1.0, 1e-1), iterations=500)
+    path = list(l2_path(labelled(train), labelled(val), cross_entropy(CLASSES), settings))
+    assert [head.l2 for head in path] == [1.0, 1e-1, 1e-2]
+    for head in path:
+        scaler, model = scikit(train, head.l2)
+        expected = model.predict_proba(scaler.transform(val[0].double().numpy()))
+        assert np.abs(probabilities(head, val[0]) - expected).max() < 2e-3
+
+
+def test_a_row_counts_as_often_as_its_weight_says() -> None:
+    train, val = part(60, seed=0), part(60, seed=1)
+    weights = np.random.default_rng(2).integers(1, 4, 60)
+    repeated = train[0].repeat_interleave(torch.from_numpy(weights), dim=0)
+    # The standardization looks at the rows as they are: standardized before, both are the same.
+    mean, std = train[0].mean(dim=0), train[0].std(dim=0, correction=0)
+    settings = ProbeSettings(l2=(1e-2,), iterations=500)
+    heads = []
+    for features, targets, of_rows in (
+        (train[0], train[1], torch.from_numpy(weights).float()),
+        (repeated, np.repeat(train[1], weights), None),
+    ):
+        rows = labelled(((features - mean) / std, targets), of_rows)
+        path = l2_path(rows, labelled(((val[0] - mean) / std, val[1])), cross_entropy(3), settings)
+        heads.append(next(iter(path)))
+    # A penalty on other scales differs a little; the weighted loss does not.
+    assert heads[0].train_loss == pytest.approx(heads[1].train_loss, rel=1e-2)
+    x = (train[0] - mean) / std
+    said = (x @ heads[0].weight.T + heads[0].bias).log_softmax(dim=1).numpy()
+    losses = -said[np.arange(60), train[1]]
+    assert heads[0].train_loss == pytest.approx(np.average(losses, weights=weights), rel=1e-4)
+
+
+def test_independent_labels_are_one_logistic_regression_each() -> None:
+    train, val = part(150, seed=0), part(60, seed=1)
+    settings = ProbeSettings(l2=(1e-2,), iterations=500)
+    hot = {id(p): torch.from_numpy(np.eye(CLASSES)[p[1]]).float() for p in (train, val)}
+    binary = AffineLoss(
+        CLASSES,
+        torch.zeros(CLASSES),
+        lambda logits, y: F.binary_cross_entropy_with_logits(
+            logits, y.to(logits), reduction="none"
+        ).sum(dim=1),
+    )
+    head = fit_linear_head(
+        Labelled(train[0], hot[id(train)]), Labelled(val[0], hot[id(val)]), binary, settings
+    )
+    said = torch.sigmoid(val[0].double() @ head.weight.double().T + head.bias.double()).numpy()
+    scaler = StandardScaler().fit(train[0].double().numpy())
+    for label in range(CLASSES):
+        model = LogisticRegression(C=1 / (1e-2 * 150), tol=1e-10, max_iter=10_000)
+        model.fit(scaler.transform(train[0].double().numpy()), train[1] == label)
+        expected = model.predict_proba(scaler.transform(val[0].double().numpy()))[:, 1]
+        assert np.abs(said[:, label] - expected).max() < 2e-3
+
+
+def test_grades_share_one_direction_and_have_thresholds_of_their_own() -> None:
+    # "Is the grade above k?" for each k, one weight for all: as one regression on stacked rows.
+    train, val = part(150, seed=0, noise=0.5), part(60, seed=1, noise=0.5)
+
+    def above(logits: Tensor, y: Tensor) -> Tensor:
+        beyond = (y[:, None] > torch.arange(CLASSES - 1)).to(logits)
+        return F.binary_cross_entropy_with_logits(logits, beyond, reduction="none").sum(dim=1)
+
+    grades = AffineLoss(1, torch.linspace(1, -1, CLASSES - 1), above)
+    head = fit_linear_head(
+        labelled(train), labelled(val), grades, ProbeSettings(l2=(1e-2,), iterations=500)
+    )
+    assert head.weight.shape == (1, WIDTH)
+    assert head.bias.shape == (CLASSES - 1,)
+    scaler = StandardScaler().fit(train[0].double().numpy())
+    scaled = scaler.transform(train[0].double().numpy())
+    # One-hot columns for the thresholds, so large that their penalty is nothing.
+    stacked = np.vstack(
+        [np.hstack([scaled, 1e3 * np.eye(CLASSES - 1)[[k] * 150]]) for k in range(CLASSES - 1)]
+    )
+    beyond = np.concatenate([train[1] > k for k in range(CLASSES - 1)])
+    model = LogisticRegression(
+        C=1 / (1e-2 * 150), tol=1e-12, max_iter=100_000, fit_intercept=False, solver="newton-cg"
+    ).fit(stacked, beyond)
+    folded = model.coef_[0, :WIDTH] / scaler.scale_
+    thresholds = 1e3 * model.coef_[0, WIDTH:] - folded @ scaler.mean_
+    expected = val[0].double().numpy() @ folded[:, None] + thresholds
+    logits = (val[0].double() @ head.weight.double().T + head.bias.double()).numpy()
+    assert np.abs(logits - expected).max() < 2e-2
+
+
+@pytest.mark.parametrize("rows", [1, 2])
+def test_classes_of_one_or_two_rows_give_a_head_of_numbers(rows: int) -> None:
+    targets = np.repeat(np.arange(CLASSES), rows)
+    features = part(len(targets), seed=0)[0]
+    features[:, 0] = 3.0  # many a feature is the same in so few rows
+    train, val = (features, targets), part(CLASSES, seed=1)
+    head = fit(train, val, *ProbeSettings().l2)
+    assert bool(head.weight.isfinite().all() and head.bias.isfinite().all())
+    assert head.weight[:, 0].abs().max() < 1e-6
+    guesses = probabilities(head, features).argmax(axis=1)
+    assert np.array_equal(guesses, targets)
+
+
+def test_a_loss_that_is_no_number_ends_the_search() -> None:
+    train, val = part(150, seed=0), part(60, seed=1)
+    calls = iter(range(10**6))
+
+    def breaking(logits: Tensor, y: Tensor) -> Tensor:
+        losses = F.cross_entropy(logits, y, reduction="none")
+        return losses * float("nan") if len(y) == 60 and next(calls) > 0 else losses
+
+    loss = AffineLoss(CLASSES, torch.zeros(CLASSES), breaking)
+    head = fit_linear_head(labelled(train), labelled(val), loss, ProbeSettings(l2=(1.0, 0.1)))
+    assert head.l2 == 1.0
+
+
+def test_half_precision_features_are_fitted_as_they_are() -> None:
+    train, val = part(150, seed=0), part(60, seed=1)
+    rounded = (train[0].half(), train[1])
+    head, expected = fit(rounded, val, 1e-2), fit((rounded[0].float(), train[1]), val, 1e-2)
+    assert torch.equal(head.weight, expected.weight)
+    assert rounded[0].dtype == torch.float16

@@ -1,17 +1,29 @@
 import numpy as np
 import pytest
 import torch
+from timm.layers import DropPath
 from torch import Tensor
 
 from transfer.errors import RecipeError
+from transfer.finetuning.schedule import build_optimizer
 from transfer.network.backbone import (
+    Design,
     Network,
     Normalization,
     build_network,
     check_name,
     check_size,
 )
+from transfer.network.freezing import BatchStatistics, train_from
+from transfer.network.stages import stages
+from transfer.recipe import Recipe
+from transfer.samples.target import TargetKind
+from transfer.settings import HeadSettings, TrainingSettings
 
+FAMILIES = (
+    *("resnet10t", "resnet18d", "resnet50", "wide_resnet50_2", "resnext50_32x4d", "seresnet50"),
+    *("densenet121", "vgg11", "vgg11_bn", "alexnet", "plain20", "resnet20", "test_convnext"),
+)
 UNEVEN = Normalization((0.1, 0.5, 0.9), (0.2, 0.3, 0.4))
 
 
@@ -97,6 +109,46 @@ def test_a_name_like_no_other_is_refused_without_a_guess() -> None:
     with pytest.raises(RecipeError) as caught:
         build_network("qqqqqqqqqqq", 2)
     assert str(caught.value) == "backbone 'qqqqqqqqqqq' is no model of timm"
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_every_family_goes_through_what_a_run_does(name: str) -> None:
+    with torch.device("meta"):  # shapes only
+        network = build_network(name, 5, Normalization((0.5,) * 4, (0.2,) * 4))
+        head = network.head
+        features = network.embed(torch.zeros(2, 4, 64, 64))
+        assert features.shape == (2, head.in_features)
+        head.place(torch.ones(5, head.in_features), torch.ones(5))
+        train_from(network, 2, BatchStatistics.UPDATED)
+        optimizer = build_optimizer(network, 0.1, TrainingSettings(optimizer="sgd"))
+        network(torch.zeros(2, 4, 64, 64)).sum().backward()
+        optimizer.step()
+    resting = {name for stage in stages(network.backbone)[:2] for name in stage.parameters}
+    for weight_name, weight in network.backbone.named_parameters():
+        assert (weight.grad is None) is (weight_name in resting)
+
+
+def test_a_head_is_of_the_kind_of_target() -> None:
+    design = Design(TargetKind.ORDINAL, HeadSettings(kind="residual-mlp", hidden=8))
+    network = build_network("test_resnet", 5, design=design)
+    assert network(noise(2, 3, 32, 32)).shape == (2, 4)
+
+
+def test_dropout_and_drop_path_are_those_of_the_recipe() -> None:
+    training = TrainingSettings(dropout=0.3, drop_path=0.2)
+    design = Design.of(Recipe(training=training), TargetKind.SINGLE_LABEL)
+    network = build_network("test_resnet", 5, design=design)
+    assert network.head.dropout.p == 0.3
+    rates = [m.drop_prob for m in network.modules() if isinstance(m, DropPath)]
+    assert max(rates) == pytest.approx(0.2)  # of the deepest
+    plain = build_network("test_resnet", 5)
+    assert plain.state_dict().keys() == network.state_dict().keys()
+
+
+@pytest.mark.parametrize("name", ["vgg11", "densenet121", "plain20", "alexnet"])
+def test_a_network_without_branches_to_drop_refuses_drop_path(name: str) -> None:
+    with pytest.raises(RecipeError, match=rf"training.drop_path = 0.1: {name} has no"):
+        build_network(name, 2, design=Design(drop_path=0.1))
 
 
 def test_an_unknown_tag_is_refused_with_the_known_ones() -> None:

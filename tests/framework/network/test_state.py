@@ -105,14 +105,15 @@ def test_what_did_not_fit_is_listed_and_keeps_its_values(
 ) -> None:
     before = {name: tensor.clone() for name, tensor in network.backbone.state_dict().items()}
     del other_state["bn1.weight"]
-    other_state["conv1.0.weight"] = torch.ones(16, 4, 3, 3)
+    other_state["conv1.3.weight"] = torch.ones(16, 16, 5, 5)
     unmatched = load_backbone(network, other_state, "other")
+    own = tuple(before["conv1.3.weight"].shape)
     assert unmatched == [
-        "conv1.0.weight: (16, 4, 3, 3) in the file, (16, 3, 3, 3) needed",
+        f"conv1.3.weight: (16, 16, 5, 5) in the file, {own} needed",
         "bn1.weight: not in the file",
     ]
     after = network.backbone.state_dict()
-    for name in ("conv1.0.weight", "bn1.weight"):
+    for name in ("conv1.3.weight", "bn1.weight"):
         assert torch.equal(after[name], before[name])
     assert torch.equal(after["layer4.0.conv1.weight"], other_state["layer4.0.conv1.weight"])
 

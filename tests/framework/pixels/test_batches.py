@@ -1,3 +1,4 @@
+import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -70,6 +71,20 @@ def test_samples_do_not_depend_on_processes_or_threads(
     for epoch, expected in enumerate(in_this_thread, start=1):
         assert sample_by_row(made.training(NUMBERS, epoch)) == expected
         assert order(made.plain(NUMBERS)) == NUMBERS.tolist()
+
+
+@pytest.mark.parametrize(("workers", "threads"), [(0, 1), (2, 1), (0, 4)])
+def test_fixed_views_come_in_order_and_do_not_depend_on_what_is_beside_them(
+    workers: int, threads: int
+) -> None:
+    made = batches(workers=workers, threads=threads, batch_size=6)
+    alone = batches(seed=1, batch_size=1)
+    assert order(made.fixed(NUMBERS, 1)) == NUMBERS.tolist()
+    views = [sample_by_row(made.fixed(NUMBERS, view)) for view in (1, 2)]
+    assert views == [sample_by_row(alone.fixed(NUMBERS, view)) for view in (1, 2)]
+    plain = sample_by_row(made.plain(NUMBERS))
+    assert all(views[0][row] != plain[row] for row in plain)
+    assert all(views[0][row] != views[1][row] for row in plain)
 
 
 def test_samples_do_not_depend_on_the_batch_size(in_this_thread: list[dict[int, bytes]]) -> None:
@@ -156,3 +171,18 @@ def test_an_epoch_may_be_left_half_way() -> None:
     next(half)
     half.close()  # as Ctrl-C does
     assert sorted(order(made.training(NUMBERS, 1))) == NUMBERS.tolist()
+
+
+def test_reading_leaves_the_random_state_that_dropout_draws_from_alone() -> None:
+    before = torch.get_rng_state()
+    order(batches(workers=1).plain(NUMBERS))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_loader_process_that_the_system_ends_raises_nothing_in_a_step() -> None:
+    made = batches(workers=1)
+    order(made.plain(NUMBERS))
+    (process,) = made._loader._iterator._workers  # type: ignore[union-attr]  # there is one
+    subprocess.run(["kill", "-TERM", str(process.pid)], check=True)  # torch obeys its own process
+    process.join()
+    assert process.exitcode == 0

@@ -1,5 +1,6 @@
 import itertools
 import random
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,8 @@ import numpy as np
 import pytest
 
 from tasks.labelled_images.task import TASK
-from transfer.pixels.views import TrainingViews, epoch_order, even_batches
+from transfer.errors import RecipeError
+from transfer.pixels.views import TrainingViews, epoch_order, even_batches, fixed_view
 from transfer.samples.manifest import Row
 
 ROW = Row(Path("a.png"), label="cat")
@@ -66,6 +68,21 @@ def test_what_was_drawn_before_does_not_matter() -> None:
     assert np.array_equal(views(noise(2), ROW, 1, 7), first)
 
 
+def test_a_fixed_view_draws_the_same_for_every_picture_whatever_was_drawn_before() -> None:
+    draws = Draws()
+    drawn = [fixed_view(draws, noise(2), number).tolist() for number in (1, 2, 3)]
+    views = TrainingViews(draws, seed=5)
+    views(noise(2), ROW, 1, 7)
+    assert [views.fixed(noise(4), number).tolist() for number in (3, 2, 1)] == drawn[::-1]
+    assert len({*map(tuple, drawn)}) == 3
+
+
+def test_a_fixed_view_knows_nothing_of_the_row() -> None:
+    draws = Draws()
+    fixed_view(draws, noise(2), 1)
+    assert (draws.row.label, draws.row.group, dict(draws.row.columns)) == ("", "", {})
+
+
 def test_a_transform_may_ask_for_the_row() -> None:
     draws = Draws()
     TrainingViews(draws, seed=0)(noise(2), ROW, 1, 0)
@@ -94,6 +111,63 @@ def test_an_epoch_goes_through_every_row_in_an_order_of_its_own() -> None:
     assert all(sorted(order) == numbers.tolist() for order in orders.values())
     assert len(set(orders.values())) == 9
     assert tuple(epoch_order(numbers, 1, 2).tolist()) == orders[1, 2]
+
+
+CLASSES = np.array([2, 0, 0, 0, 1, 0, 2, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0])
+
+
+@pytest.mark.parametrize("epoch", [0, 1, 2, 3, 17])
+def test_a_balanced_epoch_draws_every_class_alike(epoch: int) -> None:
+    numbers = np.arange(3, 20)  # 14 rows of class 0, one of class 1, two of class 2
+    order = epoch_order(numbers, 5, epoch, CLASSES)
+    counts = Counter(CLASSES[order].tolist())
+    assert len(order) == len(numbers)
+    assert set(order.tolist()) <= set(numbers.tolist())
+    assert set(counts) == {0, 1, 2}
+    assert max(counts.values()) - min(counts.values()) <= 1
+
+
+def test_a_class_is_gone_through_before_any_of_its_rows_comes_again() -> None:
+    numbers = np.arange(len(CLASSES))
+    seen: Counter[int] = Counter()
+    for epoch in range(12):
+        order = epoch_order(numbers, 0, epoch, CLASSES)
+        for kind in range(3):
+            own = np.flatnonzero(kind == CLASSES)
+            seen.update(order[CLASSES[order] == kind].tolist())
+            times = [seen[number] for number in own.tolist()]
+            assert max(times) - min(times) <= 1, (epoch, kind, times)
+
+
+def test_a_balanced_order_depends_on_seed_and_epoch_alone() -> None:
+    numbers = np.arange(len(CLASSES))
+    orders = {
+        (seed, epoch): tuple(epoch_order(numbers, seed, epoch, CLASSES).tolist())
+        for seed in range(3)
+        for epoch in range(3)
+    }
+    assert len(set(orders.values())) == 9
+    assert tuple(epoch_order(numbers, 1, 2, CLASSES).tolist()) == orders[1, 2]
+
+
+def test_classes_of_equal_size_make_a_balanced_epoch_a_plain_one() -> None:
+    order = epoch_order(np.arange(30), 0, 4, np.arange(30) % 3)
+    assert sorted(order.tolist()) == list(range(30))
+
+
+def test_the_classes_of_a_balanced_order_are_shuffled_among_each_other() -> None:
+    classes = np.arange(4000) % 2
+    drawn = classes[epoch_order(np.arange(4000), 0, 1, classes)]
+    assert abs(int((drawn[1:] == drawn[:-1]).sum()) - 2000) < 160  # five standard deviations
+
+
+def test_rows_of_several_labels_cannot_be_balanced() -> None:
+    with pytest.raises(RecipeError, match="several labels"):
+        epoch_order(np.arange(4), 0, 1, np.eye(4, dtype=np.float32))
+
+
+def test_no_row_makes_an_empty_balanced_order() -> None:
+    assert len(epoch_order(np.arange(0), 0, 1, CLASSES)) == 0
 
 
 @pytest.mark.parametrize("rows", [0, 1, 2, 7, 32, 33, 64, 65, 100])

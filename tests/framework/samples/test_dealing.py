@@ -127,3 +127,18 @@ def test_groups_that_cannot_be_spread_give_none() -> None:
 
 def test_nothing_to_deal_is_fine() -> None:
     assert deal([], (1.0,), [[3, 4]], 0).tolist() == []
+
+
+def test_where_a_class_cannot_be_everywhere_the_largest_split_has_it_first() -> None:
+    groups = [*singles(20), Group([(0, 1), (1, 1)], 1), Group([(2, 1)], 1), Group([(2, 1)], 1)]
+    for seed in range(5):
+        dealt = deal(groups, USUAL, [[0, 0, 0]] * 3, seed, strict=False)
+        assert dealt[20] == 0
+        assert sorted(dealt[21:].tolist())[0] == 0
+        assert len(set(dealt[21:].tolist())) == 2
+
+
+def test_rows_of_many_labels_weigh_no_more_in_size_than_others() -> None:
+    rich = [Group([(number, 1) for number in range(6)], 1) for _ in range(40)]
+    dealt = deal([*rich, *([Group([(6, 1)], 1)] * 160)], USUAL, [[0] * 7] * 3, 0, sizes=[0] * 3)
+    assert np.bincount(dealt).tolist() == pytest.approx([140, 30, 30], abs=2)

@@ -6,9 +6,10 @@ import pandas as pd
 import pytest
 
 from transfer.errors import ManifestError
-from transfer.recipe import SplitSettings
 from transfer.samples.manifest import SPLITS, Manifest
 from transfer.samples.split import assign_splits, divided_contents, split_counts
+from transfer.samples.target import TargetKind
+from transfer.settings import SplitSettings
 
 Build = Callable[..., Manifest]
 USUAL = SplitSettings()
@@ -293,3 +294,41 @@ def test_rows_that_share_something_across_splits_are_counted(inspected: Build) -
 
 def test_our_own_splits_divide_nothing(inspected: Build) -> None:
     assert divided_contents(assign_splits(inspected(LABELS, group=GROUPS), USUAL)) == 0
+
+
+def several(inspected: Build, labels: list[str], **columns: list[str]) -> Manifest:
+    """Build an inspected manifest of a multi label target."""
+    names = sorted({name for label in labels for name in label.split("|") if name})
+    one = inspected(labels, **columns)
+    return Manifest(one.root, one.rows, tuple(names), TargetKind.MULTI_LABEL)
+
+
+def test_each_of_several_labels_and_rows_without_any_keep_their_share(inspected: Build) -> None:
+    draw = np.random.default_rng(0)
+    flags = draw.random((600, 5)) < [0.5, 0.3, 0.1, 0.05, 0.02]
+    labels = ["|".join(np.array(list("abcde"))[row]) for row in flags]
+    split = assign_splits(several(inspected, labels), USUAL)
+    parts, shares = ["train", "val", "test"], [0.7, 0.15, 0.15]
+    counts = split_counts(split)[parts].to_numpy()
+    assert counts.sum(axis=1).tolist() == flags.sum(axis=0).tolist()
+    assert np.abs(counts - np.outer(flags.sum(axis=0), shares)).max() <= 4
+    empty = split.rows.loc[split.rows["label"] == "", "split"].value_counts()[parts].to_numpy()
+    assert np.abs(empty - empty.sum() * np.array(shares)).max() <= 4
+
+
+def test_a_label_of_few_rows_is_on_every_split_where_it_can_be(inspected: Build) -> None:
+    labels = ["a"] * 40 + ["a|rare"] * 3 + ["a|once"]
+    for seed in range(5):
+        split = assign_splits(several(inspected, labels), SplitSettings(seed=seed))
+        counts = split_counts(split)
+        assert counts.loc["rare"].tolist() == [1, 1, 1]
+        assert counts.loc["once"].tolist() == [1, 0, 0]
+
+
+def test_persons_of_test_may_be_others_than_those_of_train(inspected: Build) -> None:
+    given = ["train"] * 4 + ["val"] * 2 + ["test"] * 2
+    one = inspected(["ann", "ann", "bob", "bob", "eve", "eve", "kim", "kim"], split=given)
+    manifest = Manifest(one.root, one.rows, one.classes, TargetKind.IDENTITY)
+    assert assign_splits(manifest, USUAL).rows["split"].tolist() == given
+    with pytest.raises(ManifestError, match="too few groups"):
+        assign_splits(one, USUAL)

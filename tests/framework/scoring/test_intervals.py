@@ -7,7 +7,8 @@ from scipy import stats
 from transfer.samples.predictions import Predictions
 from transfer.scoring import intervals
 from transfer.scoring.intervals import Score, per_class_table, score_with_intervals
-from transfer.scoring.metrics import per_class_scores, point_scores, single_label_scores
+from transfer.scoring.metrics import per_class_scores, point_scores
+from transfer.scoring.single_label import single_label_scores
 
 CLASSES = ("forest", "river", "sea")
 
@@ -204,6 +205,64 @@ def test_a_mean_over_classes_that_share_groups_knows_no_more_than_the_groups():
     score = score_with_intervals(shared, single_label_scores)["macro_f1"]
 
     assert score.low == pytest.approx(wilson_interval(25, 25)[0])
+
+
+def rare_predictions(seed, rows_of_class):
+    """Right in three of four rows, otherwise another class; each row is a group."""
+    generator = np.random.default_rng(seed)
+    count = len(rows_of_class)
+    targets = np.arange(count).repeat(rows_of_class)
+    wrong = (targets + generator.integers(1, count, len(targets))) % count
+    guessed = np.where(generator.random(len(targets)) < 0.75, targets, wrong)
+    rows = np.arange(len(targets))
+    classes = tuple(f"class {number}" for number in range(count))
+    probabilities = np.eye(count, dtype=np.float32)[guessed]
+    return Predictions(classes, rows.astype(np.str_), rows, targets, probabilities)
+
+
+def test_an_interval_of_few_rows_a_class_lies_around_the_score():
+    rows_of_class = np.arange(59) % 3 + 2
+    values, held = [], []
+    for seed in range(40):
+        predictions = rare_predictions(seed, rows_of_class)
+        scores = score_with_intervals(predictions, single_label_scores, replicates=100)
+        for name in ("balanced_accuracy", "macro_f1"):
+            assert scores[name].low < scores[name].value < scores[name].high
+        values.append(scores["macro_f1"].value)
+        held.append(scores["macro_f1"][1:3])
+
+    mean = np.mean(values)
+
+    assert sum(low <= mean <= high for low, high in held) >= 34  # 38 expected
+    assert sum(mean < low for low, _ in held) <= 4
+
+
+def test_classes_of_one_group_are_said():
+    rows_of_class = np.array([1] * 4 + [9] * 5)
+    scores = score_with_intervals(rare_predictions(0, rows_of_class), single_label_scores)
+
+    remark = "; 4 of 9 classes have one group: likely too narrow"
+    for name in ("balanced_accuracy", "macro_f1"):
+        assert scores[name].note == f"bootstrap of 49 groups, 2000 resamples{remark}"
+    assert scores["accuracy"].note == "bootstrap of 49 groups, 2000 resamples"
+
+
+def test_an_interval_that_is_moved_back_stays_between_0_and_1():
+    predictions = rare_predictions(3, np.full(59, 2))
+    guessed = predictions.targets.copy()
+    guessed[0] = 1
+    probabilities = np.eye(59, dtype=np.float32)[guessed]
+    nearly = Predictions(
+        predictions.classes,
+        predictions.keys,
+        predictions.groups,
+        predictions.targets,
+        probabilities,
+    )
+
+    score = score_with_intervals(nearly, single_label_scores)["macro_f1"]
+
+    assert 0.9 < score.low < score.value < score.high <= 1
 
 
 def test_a_log_loss_never_takes_wilson():

@@ -1,22 +1,27 @@
 """Every score against scikit-learn, row weights included."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn import metrics as sklearn_metrics
 
 from transfer.samples.predictions import Predictions
 from transfer.samples.target import TargetKind
+from transfer.scoring.calibration import CALIBRATION_BINS
+from transfer.scoring.decisions import fit_thresholds
 from transfer.scoring.metrics import (
-    CALIBRATION_BINS,
     LOWER_IS_BETTER,
-    SCORERS,
+    SCORECARDS,
     confusion,
     guesses,
+    mistakes,
     per_class_scores,
     point_scores,
     reliability,
-    single_label_scores,
+    with_thresholds,
 )
+from transfer.scoring.single_label import single_label_scores
 
 CLASSES = ("forest", "river", "crop/maize", "sea")
 
@@ -107,19 +112,21 @@ def test_an_integer_weight_is_that_many_copies_of_the_row():
         )
 
 
-def test_balanced_accuracy_leaves_out_classes_without_weight_and_macro_f1_counts_them_as_zero():
-    predictions = certain_predictions([0, 0, 1, 2], [0, 1, 1, 2])
-    weights = np.array([[1.0, 1.0, 1.0, 0.0]])
+def test_means_over_classes_leave_out_those_without_weight():
+    truth, guessed = [0, 0, 1, 2, 3], [0, 1, 1, 2, 0]
+    predictions = certain_predictions(truth, guessed)
+    weights = np.array([[1.0, 1.0, 1.0, 0.0, 1.0], [1.0, 1.0, 1.0, 1.0, 0.0], [0.0] * 5])
 
     scores = single_label_scores(predictions, weights)
 
-    assert scores["balanced_accuracy"][0] == pytest.approx((1 / 2 + 1) / 2)
-    assert scores["macro_f1"][0] == pytest.approx((2 / 3 + 2 / 3 + 0) / 3)
-    assert scores["macro_f1"][0] == pytest.approx(
-        sklearn_metrics.f1_score(
-            [0, 0, 1, 2], [0, 1, 1, 2], average="macro", zero_division=0, sample_weight=weights[0]
-        )
-    )
+    for number in range(2):
+        drawn = np.flatnonzero(weights[number])
+        rows = np.array(truth)[drawn], np.array(guessed)[drawn]
+        expected = sklearn_metrics.recall_score(*rows, average="macro", labels=np.unique(rows[0]))
+        assert scores["balanced_accuracy"][number] == pytest.approx(expected)
+        expected = sklearn_metrics.f1_score(*rows, average="macro", zero_division=0)
+        assert scores["macro_f1"][number] == pytest.approx(expected)
+    assert np.isnan(scores["macro_f1"][2])
 
 
 def test_a_class_that_is_guessed_but_has_no_rows_counts_in_macro_f1():
@@ -252,7 +259,53 @@ def test_calibration_error_stands_only_beside_scores_of_probabilities():
     assert "ece" not in point_scores(random_predictions(), per_class_scores)
 
 
-def test_every_kind_of_target_has_a_scorer_and_every_score_a_direction():
-    assert set(SCORERS) == set(TargetKind)
-    names = set(point_scores(random_predictions(), SCORERS[TargetKind.SINGLE_LABEL]))
+def test_every_kind_of_target_has_a_scorecard_and_every_score_a_direction():
+    assert set(SCORECARDS) == set(TargetKind)
+    names = set()
+    for kind, card in SCORECARDS.items():
+        predictions = of_kind(kind)
+        scores = point_scores(predictions, card.scores)
+        names |= set(scores)
+        assert card.headline in set(scores) - LOWER_IS_BETTER
+        families = {name.partition("/")[0] for name in point_scores(predictions, per_class_scores)}
+        assert families == set(card.families)
+        assert guesses(predictions).shape == predictions.targets.shape
     assert names > LOWER_IS_BETTER
+
+
+def of_kind(kind):
+    """Return predictions of any kind of target that are right more often than not."""
+    single = random_predictions(rows=40)
+    targets = single.targets
+    if kind is TargetKind.MULTI_LABEL:
+        targets = np.eye(len(CLASSES), dtype=np.float32)[targets]
+    return replace(single, targets=targets, kind=kind, embeddings=single.probabilities)
+
+
+def test_thresholds_are_fitted_on_calibration_rows_and_else_on_val():
+    val, other = of_kind(TargetKind.MULTI_LABEL), of_kind(TargetKind.MULTI_LABEL)
+
+    assert with_thresholds({"val": val})["val"].thresholds == fit_thresholds(val, "val")
+    fitted = with_thresholds({"val": val, "calibration": other, "test": val})
+    assert {said.thresholds for said in fitted.values()} == {fit_thresholds(other, "calibration")}
+    single = random_predictions()
+    assert with_thresholds({"val": single})["val"] is single
+
+
+@pytest.mark.parametrize("kind", TargetKind)
+def test_mistakes_are_the_rows_said_wrong_the_surest_first(kind):
+    predictions = of_kind(kind)
+    said = guesses(predictions)
+
+    numbers, errors = mistakes(predictions)
+
+    assert set(numbers) == {
+        n for n in range(40) if not np.array_equal(said[n], predictions.targets[n])
+    }
+    assert (np.diff(errors) <= 0).all()
+    first = numbers[0]
+    if kind is TargetKind.MULTI_LABEL:
+        expected = np.abs(predictions.probabilities[first] - predictions.targets[first]).max()
+    else:
+        expected = predictions.probabilities[first, said[first]]
+    assert errors[0] == pytest.approx(expected)

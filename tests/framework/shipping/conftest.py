@@ -41,6 +41,7 @@ def make_card() -> Callable[..., ModelCard]:
             "backbone": "test_resnet",
             "mean": UNEVEN.mean,
             "std": UNEVEN.std,
+            "head": recipe.head.model_dump(mode="json"),
             "own_reader": False,
             "recipe": recipe.model_dump(mode="json"),
         }

@@ -8,6 +8,7 @@ from safetensors import safe_open
 
 from transfer.errors import StoreError
 from transfer.network.backbone import Network
+from transfer.samples.predictions import Thresholds
 from transfer.shipping.model_files import ModelCard, read_card, read_weights, write_model
 
 MakeCard = Callable[..., ModelCard]
@@ -67,6 +68,7 @@ def test_a_card_that_is_none_is_refused(folder: Path, content: bytes) -> None:
         {"classes": 3},
         {"extra": 1},
         {"target": "of another age"},
+        {"head": {"kind": "of another age"}},
     ],
 )
 def test_a_card_that_lacks_or_adds_something_is_refused(
@@ -78,9 +80,14 @@ def test_a_card_that_lacks_or_adds_something_is_refused(
 
 
 def test_a_model_of_another_format_is_refused_with_both(folder: Path) -> None:
-    change(folder, format=2)
-    with pytest.raises(StoreError, match="its format is 2; this version reads 1"):
+    change(folder, format=3)
+    with pytest.raises(StoreError, match="its format is 3; this version reads 1 to 2"):
         read_card(folder)
+
+
+def test_a_model_of_the_first_format_has_a_linear_head(folder: Path, make_card: MakeCard) -> None:
+    change(folder, format=1, head=None)
+    assert read_card(folder) == make_card(head={"kind": "linear"})
 
 
 @pytest.mark.parametrize("length", [0, 7, 100, 20_000])
@@ -89,3 +96,13 @@ def test_weights_that_were_cut_off_are_refused(folder: Path, length: int) -> Non
     path.write_bytes(path.read_bytes()[:length])
     with pytest.raises(StoreError, match="the weights in .* cannot be read"):
         read_weights(folder)
+
+
+def test_thresholds_are_kept_and_a_card_from_before_them_is_read(
+    tmp_path: Path, network: Network, make_card: MakeCard
+) -> None:
+    card = make_card(target="multi_label", thresholds=Thresholds((0.25, 0.5, 0.1), "calibration"))
+    write_model(tmp_path, network, card)
+    assert read_card(tmp_path) == card
+    change(tmp_path, thresholds=None)
+    assert read_card(tmp_path).thresholds is None

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from transfer.tracking.delivery import CUT_TAG, RECORD_TAG, Delivery
+from transfer.errors import StoreError
+from transfer.tracking.delivery import CUT_TAG, PARENT_TAG, RECORD_TAG, Delivery
 from transfer.tracking.events import (
     Event,
     Finished,
@@ -208,3 +209,41 @@ def test_files_arrive_under_their_paths(store: Store, written: Write, tmp_path: 
     client.download_artifacts(run.info.run_id, "", str(into))
     found = {path.relative_to(into).as_posix() for path in into.rglob("*") if path.is_file()}
     assert found == {"recipe.json", "figures/val/a b.png"}
+
+
+def _part_of(store: Store, parent: str) -> Record:
+    run = RunDescription("demo", "fold 1", parent=parent)
+    return Record.create(store.records, Started(destination=store.destination, run=run))
+
+
+@pytest.mark.parametrize("here", ["its record is here", "its record is gone"])
+def test_a_part_stands_under_the_run_it_is_a_part_of(
+    store: Store, written: Write, here: str
+) -> None:
+    parent = written()
+    part = _part_of(store, parent.id)
+    above, _ = _deliver(store, parent)
+    if here == "its record is gone":
+        parent.remove()
+
+    run, _ = _deliver(store, part)
+
+    assert run.data.tags[PARENT_TAG] == above.info.run_id
+
+
+def test_a_part_waits_for_the_run_it_is_a_part_of(store: Store, written: Write) -> None:
+    parent = written()
+    part = _part_of(store, parent.id)
+    with pytest.raises(StoreError, match="no parent of this run yet"):
+        _deliver(store, part)
+
+    above, _ = _deliver(store, parent)
+
+    assert _deliver(store, part)[0].data.tags[PARENT_TAG] == above.info.run_id
+
+
+def test_a_part_of_a_run_that_is_nowhere_arrives_alone(store: Store) -> None:
+    run, warnings = _deliver(store, _part_of(store, "0" * 32))
+
+    assert PARENT_TAG not in run.data.tags
+    assert warnings == []

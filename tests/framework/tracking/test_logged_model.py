@@ -11,7 +11,7 @@ import pytest
 from transfer.tracking.delivery import Delivery
 from transfer.tracking.door import mlflow_module
 from transfer.tracking.events import Finished, Numbers
-from transfer.tracking.logged_model import MODEL_FILES, find_model, log_model
+from transfer.tracking.logged_model import MODEL_FILES, LocalModel, find_model, log_model
 from transfer.tracking.record import Record
 from transfer.tracking.store import Store, connect
 
@@ -107,7 +107,7 @@ def test_an_upload_that_was_cut_short_is_replaced(
     broken = client.create_logged_model(at.experiment_id, "model", at.run_id)
 
     record.keep_model(model_files)
-    log_model(client, at, record.model, {})
+    log_model(client, at, LocalModel(record.model, {}, "1"))
 
     (left,) = client.search_logged_models([at.experiment_id])
     assert left.model_id != broken.model_id

@@ -8,11 +8,12 @@ import pytest
 from transfer.errors import DataNotFoundError, RunNotFoundError
 from transfer.progress import Silent
 from transfer.tracking.delivery import Delivery
-from transfer.tracking.events import Finished, Numbers
+from transfer.tracking.events import Finished, Numbers, Started
 from transfer.tracking.record import Record
 from transfer.tracking.runs import fetch, find_run, list_runs, model_folder
 from transfer.tracking.store import Store, connect, open_store
 from transfer.tracking.sync import sync
+from transfer.tracking.tracker import RunDescription
 
 Write = Callable[..., Record]
 _END = Finished(status="FINISHED")
@@ -57,6 +58,29 @@ def test_the_last_run_is_the_one_that_started_last_here_or_there(
     assert find_run(store, "last") == there
     with pytest.raises(RunNotFoundError):
         find_run(store, run.info.run_id)
+
+
+def test_the_last_run_is_never_a_part_of_another(store: Store) -> None:
+    ids = dict[str, str]()
+    for time, name, parent in ((1, "old", None), (2, "folds", None), (3, "fold 1", "folds")):
+        run = RunDescription("demo", name, parent=ids.get(parent or ""))
+        start = Started(time=time, destination=store.destination, run=run)
+        record = Record.create(store.records, start)
+        record.append(_END)
+        record.unlock()
+        ids[name] = record.id
+    assert find_run(store, "last").name == "folds"
+    assert find_run(store, "fold 1").parent == ids["folds"]
+
+    sync(store, Silent())
+
+    assert find_run(store, "last").name == "folds"
+    table = list_runs(store).set_index("name")
+    assert table["parent"].to_dict() == {
+        "fold 1": table.loc["folds", "run_id"], "folds": "", "old": "",
+    }  # fmt: skip
+    connect(store).delete_run(table.loc["folds", "run_id"])
+    assert find_run(store, "last").name == "old"
 
 
 def test_a_short_start_of_an_id_finds_nothing(store: Store, written: Write) -> None:
@@ -112,6 +136,7 @@ def test_the_table_has_the_headline_of_each_run_the_newest_first(
     assert table.columns.tolist() == [
         *("name", "task", "backbone", "strategy", "val", "val_low", "val_high"),
         *("test", "test_low", "test_high", "images_per_second", "started", "status", "run_id"),
+        "parent",
     ]
     assert sorted(table["name"]) == ["first", "second"]
     first = table[table["name"] == "first"].iloc[0]

@@ -21,7 +21,7 @@ from transfer.tracking.names import unique_name
 from transfer.tracking.runs import fetch, find_run, list_runs, model_folder
 from transfer.tracking.store import Store, connect, open_store
 from transfer.tracking.sync import sync
-from transfer.tracking.tracker import RunDescription, Tracker
+from transfer.tracking.tracker import RunDescription, Status, Tracker
 from transfer.tracking.ui import user_interface
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("mlflow_server")]
@@ -163,3 +163,57 @@ def _delivered_steps(store: Store, record_id: str) -> list[tuple[int, float]]:
     for run in client.search_runs(["1"], f"tags.`transfer.record` = '{record_id}'"):
         return _steps(client, run.info.run_id, "train/loss")
     return []
+
+
+def _model(text: str) -> Callable[[Path], None]:
+    def write(folder: Path) -> None:
+        (folder / "network.safetensors").write_text(text)
+
+    return write
+
+
+def test_a_killed_run_is_continued_on_the_server_which_dies_meanwhile(
+    remote: Store, server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(spool, "_FAILING_SECONDS", 0.5)
+    monkeypatch.setattr(spool, "_KILLED_SECONDS", 60)
+    monkeypatch.setattr(Store, "checkpoints", lambda _, __: tmp_path)
+    record_id = _go_on(MlflowTracker(remote, pytest.fail), range(10), "KILLED")
+    sync(remote, Silent())
+    first = find_run(remote, record_id)
+    assert first.status == "KILLED"
+    assert first.run_id != record_id
+    assert _fetched_model(remote, record_id, tmp_path / "other machine") == "10"
+
+    tracker = MlflowTracker(remote, lambda _: None)
+    tracker.start(RunDescription("demo", "continued"), record_id)
+    _log(tracker, range(15))
+    server.kill()
+    assert tracker.finish("FAILED") == record_id
+    server.start()
+    _go_on(MlflowTracker(remote, pytest.fail), range(20), "FINISHED", record_id)
+
+    client, last = connect(remote), find_run(remote, record_id)
+    assert (last.run_id, last.status) == (first.run_id, "FINISHED")
+    assert _steps(client, last.run_id, "train/loss") == [(step, step / 7) for step in range(20)]
+    assert fetch(remote, last, "a.txt", tmp_path / "into").read_bytes() == b"20"
+    assert len(client.search_logged_models(["1"], f"source_run_id = '{last.run_id}'")) == 1
+    assert _fetched_model(remote, record_id, tmp_path / "other machine") == "20"
+    assert not (remote.records / record_id).exists()
+
+
+def _go_on(tracker: Tracker, steps: range, status: Status, resume: str | None = None) -> str:
+    """Say a run up to a step; a file and its model tell which."""
+    run = RunDescription("demo", "continued")
+    record_id = tracker.start(run, resume)
+    _log(tracker, steps)
+    tracker.keep("a.txt", str(steps.stop).encode())
+    tracker.keep_model(lambda to: to.joinpath("weights").write_text(str(steps.stop)) and None)
+    tracker.finish(status)
+    return record_id
+
+
+def _fetched_model(remote: Store, run: str, elsewhere: Path) -> str:
+    """Return the model as a machine without the record gets it, into the cache of this test."""
+    other = open_store(elsewhere, remote.uri)
+    return (model_folder(other, find_run(other, run)) / "weights").read_text()

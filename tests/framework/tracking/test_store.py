@@ -181,3 +181,16 @@ def test_the_database_of_a_newer_mlflow_is_refused(store: Store) -> None:
 
     with pytest.raises(StoreError, match="written by a newer MLflow; upgrade mlflow"):
         connect(store)
+
+
+def test_a_database_that_was_half_made_when_its_process_died_is_made_anew(tmp_path: Path) -> None:
+    store = open_store(tmp_path / "runs")
+    assert store.database is not None
+    store.out.mkdir()
+    half = store.database.with_name("mlflow.db.incoming")
+    with closing(sqlite3.connect(half)) as database:
+        database.execute("CREATE TABLE alembic_version (version_num TEXT)")
+        database.execute("INSERT INTO alembic_version VALUES ('an early step')")
+        database.commit()
+    assert connect(store).search_runs(["0"]) == []
+    assert not half.exists()

@@ -52,6 +52,33 @@ def test_a_run_that_never_ended_was_killed_when_it_last_spoke(store: Store, writ
     assert (info.status, info.end_time) == ("KILLED", 1_000_500)
 
 
+def test_the_end_of_a_run_is_not_lost_behind_a_torn_line(store: Store, written: Write) -> None:
+    record = written()
+    with (record.folder / "events.jsonl").open("ab") as file:
+        file.write(b'{"kind": "numb')
+
+    sync(store, Silent())
+
+    run = connect(store).get_run(find_run(store, record.id).run_id)
+    assert run.info.status == "KILLED"
+
+
+def test_a_killed_run_with_checkpoints_can_be_continued_after_it_was_sent(
+    store: Store, written: Write
+) -> None:
+    record = written(Numbers(step=0, values={"train/loss": 1.0}))
+    store.checkpoints(record.id).mkdir(parents=True)
+
+    assert sync(store, Silent()) == 1
+    assert sync(store, Silent()) == 0
+
+    assert find_run(store, record.id).status == "KILLED"
+    assert record.status == "KILLED"
+    again = Record.reopen(store.records, record.id, store.destination)
+    assert again.status is None
+    again.unlock()
+
+
 def test_a_folder_that_was_moved_sends_its_records_all_the_same(
     store: Store, written: Write, tmp_path: Path
 ) -> None:

@@ -6,28 +6,33 @@ from pathlib import Path
 from transfer.errors import DataNotFoundError, ManifestError
 from transfer.samples.layouts.folder import ClassFolders, list_class_folders
 from transfer.samples.layouts.table import TABLE_SUFFIXES, read_table, table_columns
-from transfer.samples.manifest import REQUIRED, Manifest
+from transfer.samples.manifest import Manifest
+from transfer.samples.target import CODES, SINGLE_LABEL, Labelling
 
 _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".zst")
 
 
-def read_layout(data: Path) -> Manifest:
+def read_layout(data: Path, labelling: Labelling = SINGLE_LABEL) -> Manifest:
     """Return the rows of class folders, of a table, or of a folder that holds one table.
 
     A folder with class folders and a table beside them is refused rather than guessed at: give the
     table itself.
+
+    Args:
+        data: a folder or a table.
+        labelling: what its labels mean.
 
     Raises:
         DataNotFoundError: there is nothing, or nothing of a known layout; it says what was found.
         ManifestError: see `read_folders` and `read_table`; or two layouts fit.
     """
     if data.is_file():
-        return _read_file(data)
+        return _read_file(data, labelling)
     if not data.exists():
         raise DataNotFoundError(_no_such(data))
     found = list_class_folders(data)
     tables = [data / file for file in found.beside[0].files if _is_table(file)]
-    fitting = [table for table in tables if set(REQUIRED) <= set(table_columns(table))]
+    fitting = [table for table in tables if _fits(table_columns(table), labelling)]
     if len(fitting) > 1:
         raise ManifestError(f"{_names(fitting)} all fit; give one of them instead of the folder")
     if fitting and len(found.labels()) > 1:
@@ -36,15 +41,21 @@ def read_layout(data: Path) -> Manifest:
             f"give {str(fitting[0])!r} to read the table, or move it away to read the folders"
         )
     if fitting:
-        return read_table(fitting[0])
+        return read_table(fitting[0], labelling)
     if found.labels():
-        return found.manifest()
+        return found.manifest(labelling)
     raise DataNotFoundError(_unknown(found, tables))
 
 
-def _read_file(path: Path) -> Manifest:
+def _fits(columns: list[str], labelling: Labelling) -> bool:
+    # Labels may be columns of their own where a row may have several.
+    labels = labelling.columns if CODES[labelling.kind].several else ("label",)
+    return {"image", *labels} <= set(columns)
+
+
+def _read_file(path: Path, labelling: Labelling) -> Manifest:
     if _is_table(path.name):
-        return read_table(path)
+        return read_table(path, labelling)
     if path.suffix.lower() in _ARCHIVES:
         raise DataNotFoundError(f"{str(path)!r} is an archive; unpack it and give the folder")
     raise DataNotFoundError(

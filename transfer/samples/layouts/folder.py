@@ -12,6 +12,7 @@ import pandas as pd
 from transfer.errors import DataNotFoundError, ManifestError
 from transfer.images.pictures import PICTURE_SUFFIXES
 from transfer.samples.manifest import SPLIT_NAMES, Manifest
+from transfer.samples.target import CODES, SINGLE_LABEL, Labelling
 
 _IGNORED = frozenset({"__MACOSX"})  # what macOS puts into archives: twins of files, no pictures
 
@@ -56,13 +57,19 @@ class ClassFolders:
         """Return the classes that have pictures."""
         return {folder.label for folder in self.classes if folder.pictures}
 
-    def manifest(self) -> Manifest:
+    def manifest(self, labelling: Labelling = SINGLE_LABEL) -> Manifest:
         """Return the pictures as a manifest.
 
         Raises:
             DataNotFoundError: there is no class folder with pictures in it.
-            ManifestError: there is one class only.
+            ManifestError: there is one class only, or a picture should have several.
         """
+        if CODES[labelling.kind].several:
+            raise ManifestError(
+                f"{str(self.root)!r} holds class folders, where a picture has one label; for "
+                f"a target that is {labelling.kind.value!r} write a table with columns image and "
+                "label (a|b), or leave the target at 'single_label'"
+            )
         found = [
             (image, folder.label, folder.split)
             for folder in self.classes
@@ -73,7 +80,7 @@ class ClassFolders:
         if len(self.labels()) == 1:
             self._look_further_down(*found[0])
         rows = pd.DataFrame(found, columns=["image", "label", "split"])
-        return Manifest.of_labels(self.root, rows, self._notes())
+        return Manifest.of_labels(self.root, rows, self._notes(), labelling)
 
     def _look_further_down(self, image: str, label: str, split: str) -> None:
         depth = 2 if split else 1
@@ -105,7 +112,7 @@ class ClassFolders:
         return tuple(notes)
 
 
-def read_folders(root: Path) -> Manifest:
+def read_folders(root: Path, labelling: Labelling = SINGLE_LABEL) -> Manifest:
     """Return the pictures below `root`, each labelled by the class folder it lies in.
 
     Classes may have folders of their own inside. Hidden files are ignored; files that are no
@@ -115,7 +122,7 @@ def read_folders(root: Path) -> Manifest:
         DataNotFoundError: there is no class folder with pictures in it, or it cannot be listed.
         ManifestError: there is one class only, or a name is not valid UTF-8.
     """
-    return list_class_folders(root).manifest()
+    return list_class_folders(root).manifest(labelling)
 
 
 def list_class_folders(root: Path) -> ClassFolders:

@@ -10,34 +10,41 @@ from typing import Any
 import pandas as pd
 
 from transfer.errors import DataNotFoundError, ManifestError
+from transfer.samples.layouts.label_columns import join_label_columns
 from transfer.samples.manifest import DERIVED, REQUIRED, SPLIT_NAMES, SPLITS, Manifest
+from transfer.samples.target import CODES, SEPARATOR, SINGLE_LABEL, Labelling
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".parquet")
 _TEXT = (*REQUIRED, "group", "split")
 _SHOWN = 5
 
 
-def read_table(path: Path) -> Manifest:
+def read_table(path: Path, labelling: Labelling = SINGLE_LABEL) -> Manifest:
     """Return the rows of a table whose image paths start from the folder of the table.
 
     Labels, groups and splits are text: a label 007 stays "007". Spaces around them do not count.
-    Other columns become free columns.
+    Where a row may have several labels, they are separated by "|", or are columns of their own, see
+    `join_label_columns`. Other columns become free columns.
+
+    Args:
+        path: of the table.
+        labelling: what its labels mean.
 
     Raises:
         DataNotFoundError: there is no such table, or pictures it names are missing.
-        ManifestError: it cannot be read, a column is missing or nearly right, a label is empty, a
-            split is unknown, or there is one class only.
+        ManifestError: it cannot be read, a column is missing or nearly right, a label is empty
+            where there must be one, a split is unknown, or there is one class only.
     """
-    table = _read(path)
+    table = join_label_columns(path, _read(path), labelling)
     _check_names(path, [str(name) for name in table])
     present = [name for name in _TEXT if name in table]
     rows = table.assign(**{name: _text(table[name]) for name in present})
     rows["image"] = rows["image"].str.replace("\\", "/", regex=False)  # tables made on Windows
     if "split" in rows:
         rows["split"] = rows["split"].map(lambda name: SPLIT_NAMES.get(name.lower(), name))
-    _check_cells(path, rows)
+    _check_cells(path, rows, labelling)
     _check_files(path, rows["image"])
-    return Manifest.of_labels(path.parent, rows)
+    return Manifest.of_labels(path.parent, rows, labelling=labelling)
 
 
 def table_columns(path: Path) -> list[str]:
@@ -114,11 +121,17 @@ def _text(column: "pd.Series[str]") -> "pd.Series[str]":
     return pd.Series(texts, index=column.index, dtype=str)
 
 
-def _check_cells(path: Path, rows: pd.DataFrame) -> None:
+def _check_cells(path: Path, rows: pd.DataFrame, labelling: Labelling) -> None:
+    code = CODES[labelling.kind]
     mistakes = [
         f"{_where(path, rows.index[rows[name] == ''])}: empty {name}"
-        for name in REQUIRED
+        for name in (REQUIRED[:1] if code.several else REQUIRED)
         if (rows[name] == "").any()
+    ]
+    mistakes += [
+        f"{_where(path, part.index)}: {label!r} has an empty label beside a {SEPARATOR!r}"
+        for label, part in rows.groupby("label")
+        if label and "" in code.names(str(label))
     ]
     if "split" in rows:
         odd = ~rows["split"].isin([*SPLITS, ""])

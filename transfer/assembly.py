@@ -1,0 +1,68 @@
+"""The network that a run starts from, its weights in place."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from transfer.continuation import Continuation
+from transfer.errors import RecipeError
+from transfer.network.backbone import Design, Network, build_network, stated_normalization
+from transfer.network.pretrained import FindModel, load_weights
+from transfer.network.state import load_backbone
+from transfer.network.stem import Stem, stem_normalization
+from transfer.plan import Plan
+from transfer.progress import Progress
+from transfer.rows import Rows
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a run gets things from and puts them.
+
+    Attributes:
+        find_model: run -> folder of its model, for weights that come from a run.
+        checkpoints: id of a record -> folder of what its run needs to go on, until it is over.
+        continued: the run that goes on; None begins a new one.
+    """
+
+    find_model: FindModel
+    checkpoints: Callable[[str], Path]
+    continued: Continuation | None = None
+
+
+def assemble(plan: Plan, rows: Rows, place: Place, progress: Progress) -> tuple[Network, str]:
+    """Return the network a run starts from, and where its weights came from.
+
+    Random weights are drawn by the recipe's seed. A run that goes on has its weights in the
+    checkpoint: here it gets only their place.
+
+    Raises:
+        RecipeError: the pictures have other bands than the recipe names.
+        WeightsError: the weights cannot be had, or are another network's.
+    """
+    recipe, manifest = plan.settled.recipe, plan.manifest
+    design, classes = Design.of(recipe, manifest.target), len(manifest.classes)
+    torch.manual_seed(recipe.seed)
+    if place.continued is not None and place.continued.checkpoints.exist():
+        card = place.continued.card()
+        return build_network(recipe.backbone, classes, card.normalization, design), card.weights
+    if (found := rows.bands()) != (len(recipe.bands) or 3):
+        raise RecipeError(
+            f"the pictures have {found} bands, and the recipe names "
+            f"{', '.join(recipe.bands) or 'red, green and blue'}; name all of them, in order: "
+            "--set bands=NAME,NAME,..."
+        )
+    weights = load_weights(recipe.backbone, recipe.weights, place.find_model)
+    numbers, stem = weights.normalization, None
+    if weights.bands != recipe.bands:
+        stem = Stem(recipe.bands, recipe.stem, weights.bands)
+        own = numbers or stated_normalization(recipe.backbone)
+        numbers = stem_normalization(own, stem, rows.normalization)
+    network = build_network(recipe.backbone, classes, numbers, design)
+    if weights.state is not None:
+        unmatched = load_backbone(network, weights.state, weights.source, stem)
+        if unmatched:
+            progress.warn(f"{len(unmatched)} tensor(s) stay random: {'; '.join(unmatched[:5])}")
+    return network, weights.source

@@ -1,0 +1,74 @@
+"""Continue a run that was killed or interrupted."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from transfer.assembly import Place
+from transfer.continuation import Continuation, check_data, check_settings
+from transfer.errors import CheckpointError
+from transfer.experiment import RunResult, run
+from transfer.plan import make_plan
+from transfer.plugin.discovery import load_task
+from transfer.progress import Progress, Silent
+from transfer.start import finder
+from transfer.tracking.mlflow_tracker import MlflowTracker
+from transfer.tracking.runs import find_run
+from transfer.tracking.store import DEFAULT_OUT, Store, open_store
+from transfer.tracking.stored_runs import StoredRun
+
+
+def resume(
+    name: str,
+    *,
+    out: Path | str = DEFAULT_OUT,
+    tracking_uri: str | None = None,
+    progress: Progress | None = None,
+) -> RunResult:
+    """Continue a run that was killed or interrupted, as if nothing had happened.
+
+    It stays the same run of the store, and ends with the weights that it would have had.
+
+    Args:
+        name: name or id of the run, or "last".
+        out: folder of the run store.
+        tracking_uri: of an MLflow server, as when the run began.
+        progress: told what happens; unset is silent.
+
+    Raises:
+        CheckpointError: it is over, or its data, its settings or its checkpoint are not what they
+            were; the message says what differs.
+        TransferError: as `fit` does.
+    """
+    progress = progress or Silent()
+    store = open_store(Path(out), tracking_uri)
+    continued = _continuation(store, find_run(store, name))
+    card, splits = continued.card(), continued.splits()
+    task = load_task(card.task)
+    check_settings(card, task.defaults())
+    plan = make_plan(
+        task,
+        Path(card.data),
+        card.layers(),
+        previous=splits,
+        find_model=None,
+        progress=progress,
+    )
+    check_data(card, plan.manifest, splits)
+    return run(
+        replace(plan, name=card.name),
+        MlflowTracker(store, progress.warn),
+        progress,
+        Place(finder(store), store.checkpoints, continued),
+        log_pictures=card.log_pictures,
+    )
+
+
+def _continuation(store: Store, found: StoredRun) -> Continuation:
+    folder = store.checkpoints(found.record_id)
+    if not folder.is_dir():
+        raise CheckpointError(
+            f"run {found.name!r} is {found.status} and has no checkpoint in "
+            f"{str(folder.parent)!r}, so there is nothing to continue; to start from its weights: "
+            f"transfer fit ... --weights {found.name}"
+        )
+    return Continuation(folder)
