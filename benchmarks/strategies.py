@@ -39,8 +39,9 @@ class Set:
 
 SETS = {
     "satellite": Set("satellite_vegetation"),
-    "medical": Set("labelled_images", {"flip": False}),  # the heart has a side
-    "driving": Set("labelled_images", {"flip": False}),  # a left turn is not a right turn
+    "medical": Set("labelled_images", {"task": {"flip": False}}),  # the heart has a side
+    # A left turn is not a right turn, and the rim of a sign tells what kind it is.
+    "driving": Set("labelled_images", {"task": {"flip": False}, "framing": "squash"}),
     "faces": Set("labelled_images"),
 }
 
@@ -78,7 +79,7 @@ def measure(folder: Path, name: str, strategy: str, seed: int, asked: argparse.N
         size=64,
         seed=seed,
         name=run_name(name, strategy, seed, asked.train_per_class),
-        settings={"task": one.settings},
+        settings=one.settings,
         out=asked.out,
         progress=Terminal() if asked.verbose else None,
     )

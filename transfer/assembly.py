@@ -14,6 +14,7 @@ from transfer.network.state import load_backbone
 from transfer.network.stem import Stem, stem_normalization
 from transfer.plan import Plan
 from transfer.progress import Progress
+from transfer.recipe import Recipe
 from transfer.rows import Rows
 
 
@@ -30,6 +31,10 @@ class Place:
     find_model: FindModel
     checkpoints: Callable[[str], Path]
     continued: Continuation | None = None
+
+    def decided(self, recipe: Recipe) -> Recipe:
+        """Return `recipe` with what an earlier part of the run has decided, if there was one."""
+        return self.continued.card().decided(recipe) if self.continued else recipe
 
 
 def assemble(plan: Plan, rows: Rows, place: Place, progress: Progress) -> tuple[Network, str]:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from transfer.errors import CheckpointError, OutputError
 from transfer.finetuning.checkpoint import Checkpoints
 from transfer.network.backbone import Network, Normalization
-from transfer.overlay import Layer
+from transfer.overlay import Layer, settle
 from transfer.plan import Plan
 from transfer.recipe import Recipe, dotted
 from transfer.samples.manifest import Manifest
@@ -51,9 +51,13 @@ class Card(BaseModel):
     log_pictures: bool
     parent: str | None
 
-    def layers(self) -> list[Layer]:
-        """Return the settings that a continued run has, the uppermost last."""
-        return [Layer(f"run {self.name}", self.recipe), Layer("decided", self.decisions)]
+    def layer(self) -> Layer:
+        """Return the settings of the run, as it began."""
+        return Layer(f"run {self.name}", self.recipe)
+
+    def decided(self, recipe: Recipe) -> Recipe:
+        """Return `recipe` with what was decided for it before, so that nothing is tried again."""
+        return settle(recipe, [Layer("decided", self.decisions)]).recipe
 
 
 class Continuation:

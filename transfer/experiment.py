@@ -20,7 +20,7 @@ from transfer.plugin.task import read_row
 from transfer.progress import Progress
 from transfer.rows import Rows
 from transfer.samples.predictions import Predictions, Thresholds
-from transfer.scoring.intervals import score_with_intervals
+from transfer.scoring.intervals import Score, score_with_intervals
 from transfer.shipping.model_files import ModelCard, write_model
 from transfer.tracking.tracker import Status, Tracker
 
@@ -78,7 +78,8 @@ def run(
         TransferError: a setting, a file or the training gave out; the message says what to do.
         KeyboardInterrupt: before there were weights worth keeping.
     """
-    compute, interruption = choose_compute(plan.settled.recipe.machine), Interruption()
+    recipe, interruption = place.decided(plan.settled.recipe), Interruption()
+    compute = choose_compute(recipe.machine)
     rows = Rows(plan, compute, progress)
     lesson = rows.lesson()
     network, weights = assemble(plan, rows, place, progress)
@@ -96,26 +97,20 @@ def run(
         logbook.views(rows.pictures, rows.views, plan.manifest.numbers("train"))
         hear, decide = _hear(logbook, plan, progress), _decide(logbook, kept)
         host = Host(compute, progress, hear, kept.checkpoints, interruption, decide)
-        learned = learn(network, lesson, plan.settled.recipe, host)
+        learned = learn(network, lesson, recipe, host)
         logbook.curves(learned.epoch)
 
         said = rows.judge(network, learned)
-        scores = {
-            split: score_with_intervals(predictions, rows.scorer)
-            for split, predictions in said.items()
-        }
-        for split, predictions in said.items():
-            logbook.scores(split, predictions, scores[split], learned.epoch)
-        if "test" in said:
-            logbook.mistakes(rows.pictures, plan.manifest.numbers("test"), said["test"])
+        scores = _scored(said, plan, rows, logbook, learned.epoch)
         if said:
-            logbook.predictions(said)
             card = _card(plan, network, said["val"].thresholds)
             tracker.keep_model(partial(write_model, network=network, card=card))
         status = _STATUS[learned.ended.ending]
+        if status == "FAILED" or plan.parent is not None:
+            kept.checkpoints.remove()  # it would go wrong again, or is not continued alone
         run_id = tracker.finish(status)
-    if status != "KILLED":
-        kept.checkpoints.remove()  # it is over, or would go wrong in the same way again
+    if status == "FINISHED":
+        kept.checkpoints.remove()
     return RunResult(
         run_id=run_id,
         name=plan.name,
@@ -128,6 +123,22 @@ def run(
         test=flat(scores.get("test", {})),
         said=said,
     )
+
+
+def _scored(
+    said: Mapping[str, Predictions], plan: Plan, rows: Rows, logbook: Logbook, epoch: int
+) -> dict[str, dict[str, Score]]:
+    """Return the scores of what was said, by split, and keep all of it."""
+    scores = {
+        split: score_with_intervals(predictions, rows.scorer) for split, predictions in said.items()
+    }
+    for split, predictions in said.items():
+        logbook.scores(split, predictions, scores[split], epoch)
+    if "test" in said:
+        logbook.mistakes(rows.pictures, plan.manifest.numbers("test"), said["test"])
+    if said:
+        logbook.predictions(said)
+    return scores
 
 
 def _card(plan: Plan, network: Network, thresholds: Thresholds | None) -> ModelCard:
@@ -158,17 +169,19 @@ def _decide(logbook: Logbook, kept: Continuation) -> Callable[[str, float], None
 
 def _hear(logbook: Logbook, plan: Plan, progress: Progress) -> Callable[[EpochLog], None]:
     """Return what listens to epochs: it keeps and shows each of them."""
-    began, headline = time.perf_counter(), plan.headline
+    headline, before = plan.headline, time.perf_counter()
     epochs = plan.settled.recipe.passes(len(plan.manifest.numbers("train")))
 
     def hear(log: EpochLog) -> None:
+        nonlocal before
         logbook.epoch(log)
         what = f"epoch {log.epoch}/{epochs}" if log.epoch else "probe"
         score = f"val {headline} {log.scores[headline]:.4f}{'  best' if log.improved else ''}"
-        spent = time.perf_counter() - began
-        left = f"  {spent / log.epoch * (epochs - log.epoch):,.0f} s left" if log.epoch else ""
         speed = f"{log.rows_per_second:,.0f} images/s" if log.rows_per_second else "features kept"
-        progress.say(f"{what:<10} loss {log.loss:.3f}  {score}  {speed}{left}")
+        now = time.perf_counter()
+        left, before = (now - before) * (epochs - log.epoch), now
+        rest = f"  {left:,.0f} s left" if log.epoch else ""
+        progress.say(f"{what:<10} loss {log.loss:.3f}  {score}  {speed}{rest}")
 
     return hear
 

@@ -48,7 +48,7 @@ def resume(
     plan = make_plan(
         task,
         Path(card.data),
-        card.layers(),
+        [card.layer()],
         previous=splits,
         find_model=None,
         progress=progress,

@@ -1,5 +1,9 @@
 """The rows of a plan, as the network reads them and as they are judged."""
 
+import hashlib
+import inspect
+from pathlib import Path
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -17,6 +21,7 @@ from transfer.pixels.batches import Batches
 from transfer.pixels.cache import Pictures, memory_for_pixels
 from transfer.pixels.views import TrainingViews
 from transfer.plan import Plan
+from transfer.plugin.task import Task
 from transfer.progress import Progress, Step
 from transfer.samples.predictions import Predictions, Said
 from transfer.samples.seen_files import cache_folder
@@ -171,6 +176,14 @@ def _feature_cache(plan: Plan, pictures: Pictures, progress: Progress) -> Featur
         rows=pictures.rows,
         pixels=plan.manifest.rows["pixels"].tolist(),
         view=f"{recipe.size} px {recipe.framing}",
-        passes=f"{plan.task.name} {recipe.task!r} seed {recipe.seed}",
+        passes=f"{plan.task.name} {_source(plan.task)} {recipe.task!r} seed {recipe.seed}",
         store=FeatureStore(cache_folder(), limit, progress.warn) if limit else None,
     )
+
+
+def _source(task: Task) -> str:
+    """Return a digest of the file that draws the views: an edited one draws others."""
+    file = inspect.getsourcefile(task.augment)
+    known = file is not None and Path(file).is_file()
+    content = Path(file).read_bytes() if file is not None and known else b""
+    return hashlib.blake2b(content, digest_size=8).hexdigest()

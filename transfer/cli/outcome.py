@@ -34,7 +34,7 @@ def resumable(out: Path, tracking_uri: str | None) -> Iterator[None]:
         if not signal.args:
             raise
         name = shlex.quote(str(signal.args[0]))
-        ERR.print("killed     before an epoch was through. To go on:")
+        ERR.print("killed     before there were weights to keep. To go on:")
         ERR.print(f"           transfer resume {name}{_options('--out', out, tracking_uri)}")
         ended = _TERMINATED if type(signal).__name__ == "Terminated" else _INTERRUPTED
         raise typer.Exit(ended) from signal

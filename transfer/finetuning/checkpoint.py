@@ -99,22 +99,22 @@ class Checkpoints:
         return sorted(self.folder.glob(f"*-*{_SUFFIX}"))
 
 
-def random_states() -> State:
-    """Return the random states of torch, its cards, numpy and Python."""
+def random_states(device: torch.device) -> State:
+    """Return the random states of torch, of `device` if it is a card, of numpy and of Python."""
     kind, keys, position, has_gauss, gauss = np.random.get_state(legacy=True)  # noqa: NPY002  # the one that libraries draw from
     return {
         "torch": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "cuda": torch.cuda.get_rng_state(device) if device.type == "cuda" else None,
         "numpy": (kind, torch.from_numpy(np.asarray(keys, np.int64)), position, has_gauss, gauss),
         "python": random.getstate(),
     }
 
 
-def set_random_states(states: State) -> None:
+def set_random_states(states: State, device: torch.device) -> None:
     """Put back what `random_states` returned."""
     torch.set_rng_state(states["torch"])
-    if states["cuda"]:
-        torch.cuda.set_rng_state_all(states["cuda"])
+    if states["cuda"] is not None:
+        torch.cuda.set_rng_state(states["cuda"], device)
     kind, keys, *rest = states["numpy"]
     np.random.set_state((kind, keys.numpy().astype(np.uint32), *rest))  # noqa: NPY002  # see above
     random.setstate(states["python"])

@@ -72,6 +72,8 @@ def find_learning_rate(network: Network, trial: Trial, compute: Compute) -> Foun
     steepest fall is the other custom, but behind a probe the loss has little left to fall, and the
     steepest point of a flat curve is noise.
 
+    Pictures are not mixed in the trial, and every batch is a step of its own.
+
     `network` and every random state are afterwards as they were, bit for bit.
 
     Args:

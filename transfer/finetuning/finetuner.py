@@ -152,7 +152,7 @@ class Trainer:
         self._best.load_state_dict(state["best"])
         self._position = _Position(**state["position"])
         self._logs = [EpochLog(**log) for log in state["logs"]]
-        set_random_states(state["random"])
+        set_random_states(state["random"], self._compute.device)
         for log in self._logs:
             self._training.on_epoch(log)
 
@@ -172,7 +172,7 @@ class Trainer:
                 "best": self._best.state_dict(),
                 "position": asdict(self._position),
                 "logs": [asdict(log) for log in self._logs],
-                "random": random_states(),
+                "random": random_states(self._compute.device),
             },
             2 * self._done + (self._position.step == 0),
         )

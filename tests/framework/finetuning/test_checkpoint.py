@@ -8,6 +8,8 @@ import torch
 from transfer.errors import CheckpointError, OutputError
 from transfer.finetuning.checkpoint import Checkpoints, random_states, set_random_states
 
+CPU = torch.device("cpu")
+
 
 @pytest.fixture
 def checkpoints(tmp_path: Path) -> Checkpoints:
@@ -90,25 +92,25 @@ def test_a_full_disk_leaves_the_last_one_as_it_is(
 
 
 def test_random_states_come_back_all_three() -> None:
-    states = random_states()
+    states = random_states(CPU)
 
     def draw() -> tuple[float, float, float]:
         return float(torch.rand(())), float(np.random.rand()), random.random()  # noqa: NPY002, S311  # global
 
     first = draw()
     assert draw() != first
-    set_random_states(states)
+    set_random_states(states, CPU)
     assert draw() == first
 
 
 def test_random_states_survive_a_checkpoint(checkpoints: Checkpoints) -> None:
     random.gauss(0, 1)  # leaves half a pair behind in Python's state
     np.random.randn()  # noqa: NPY002  # and in numpy's
-    checkpoints.save({"random": random_states()}, 1)
+    checkpoints.save({"random": random_states(CPU)}, 1)
     expected = float(torch.rand(())), np.random.randn(), random.gauss(0, 1)  # noqa: NPY002  # global
     loaded = checkpoints.load()
     assert loaded is not None
-    set_random_states(loaded["random"])
+    set_random_states(loaded["random"], CPU)
     assert (float(torch.rand(())), np.random.randn(), random.gauss(0, 1)) == expected  # noqa: NPY002
 
 

@@ -236,6 +236,16 @@ def test_a_probe_of_rounded_features_says_the_same_within_a_thousandth(
     assert not torch.equal(said[0], said[1])
 
 
+def test_a_row_alone_has_the_bits_that_it_has_among_others(
+    build, cache: FeatureCache, reader: Reader, compute: Compute
+) -> None:
+    alone = replace(cache, store=None)
+    together = alone.scored(build(), ALL, reader, compute)
+    for number in ALL[:5]:
+        by_itself = alone.scored(build(), np.array([number]), reader, compute)
+        assert torch.equal(by_itself[0], together[number])
+
+
 def test_an_interrupt_leaves_nothing_so_that_the_same_batches_come_again(
     build, cache: FeatureCache, reader: Reader, batches: Batches, compute: Compute, tmp_path: Path
 ) -> None:
