@@ -34,7 +34,6 @@ class Card(BaseModel):
         weights: where those of the backbone came from, for people.
         normalization: of the network.
         log_pictures: pictures of the data may go into the record.
-        parent: id of the run that this one is a part of, such as a fold.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -49,7 +48,6 @@ class Card(BaseModel):
     weights: str
     normalization: Normalization
     log_pictures: bool
-    parent: str | None
 
     def layer(self) -> Layer:
         """Return the settings of the run, as it began."""
@@ -155,21 +153,15 @@ def card_of(
         weights=weights,
         normalization=network.normalization,
         log_pictures=log_pictures,
-        parent=plan.parent,
     )
 
 
 def check_settings(card: Card, defaults: Recipe) -> None:
-    """Refuse a run whose settings are not those that this version knows, or that is but a part.
+    """Refuse a run whose settings are not those that this version knows.
 
     Raises:
         CheckpointError: with the settings that came or went.
     """
-    if card.parent is not None:
-        raise CheckpointError(
-            f"run {card.name!r} is one of several under a parent, which must judge them together; "
-            "start all of them again with --folds or --fractions"
-        )
     then, now = set(dotted(card.recipe)), set(defaults.dotted())
     more, lacking = (sorted(names) or "nothing" for names in (then - now, now - then))
     if then != now:

@@ -16,6 +16,8 @@ from transfer.tracking.runs import find_run
 from transfer.tracking.store import DEFAULT_OUT, Store, open_store
 from transfer.tracking.stored_runs import StoredRun
 
+_SEVERAL = {"transfer.folds", "transfer.fractions"}  # tags of a parent
+
 
 def resume(
     name: str,
@@ -64,6 +66,12 @@ def resume(
 
 
 def _continuation(store: Store, found: StoredRun) -> Continuation:
+    if found.parent or _SEVERAL & set(found.tags):
+        raise CheckpointError(
+            f"run {found.name!r} is one of several that are judged together, or their parent; "
+            "start all of them again with --folds or --fractions: features that are kept are not "
+            "computed again"
+        )
     folder = store.checkpoints(found.record_id)
     if not folder.is_dir():
         raise CheckpointError(

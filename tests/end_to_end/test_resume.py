@@ -19,7 +19,6 @@ import pytest
 from PIL import Image
 
 import transfer
-from transfer.continuation import Continuation
 from transfer.progress import Silent
 from transfer.start import Request, repeat
 from transfer.tracking.runs import find_run
@@ -299,10 +298,11 @@ def test_a_part_of_a_cross_validation_is_refused(
     assert (result.status, len(result.parts)) == ("KILLED", 1)
     (part,) = result.parts
     record = find_run(first.store, part.name).record_id
-    assert Continuation(first.store.checkpoints(record)).card().parent
-    said = refused(part.name)
-    assert f"run {part.name!r} is one of several under a parent" in said
-    assert "start all of them again with --folds or --fractions" in said
+    assert not first.store.checkpoints(record).exists()
+    for name in (part.name, result.name):
+        said = refused(name)
+        assert f"run {name!r} is one of several that are judged together, or their parent" in said
+        assert "start all of them again with --folds or --fractions" in said
 
 
 def test_a_finished_run_and_an_unknown_one_are_refused(

@@ -64,7 +64,7 @@ def test_a_card_names_the_run_and_where_its_data_are(plan: Plan, card: Card) -> 
         plan.manifest.digest(),
     )
     assert Path(card.data) == plan.data.absolute()
-    assert (card.parent, card.weights, card.log_pictures) == (None, "from nothing", False)
+    assert (card.weights, card.log_pictures) == ("from nothing", False)
 
 
 def test_the_recipe_of_a_card_is_that_of_the_run(plan: Plan, card: Card) -> None:
@@ -132,12 +132,6 @@ def test_settings_that_came_or_went_are_named(plan: Plan, card: Card) -> None:
         CheckpointError, match=r"has \['task.angle', 'task.zoom'\] more and lacks nothing\. Cont"
     ):
         check_settings(newer, defaults)
-
-
-def test_a_part_of_several_runs_is_not_continued_alone(plan: Plan, card: Card) -> None:
-    part = card.model_copy(update={"parent": "4567"})
-    with pytest.raises(CheckpointError, match="one of several under a parent"):
-        check_settings(part, plan.task.defaults())
 
 
 def relabelled(manifest: Manifest) -> Manifest:

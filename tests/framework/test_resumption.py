@@ -96,7 +96,8 @@ def test_a_run_goes_on_as_what_it_was(
     assert again.manifest.digest() == plan.manifest.digest()
     recipe = plan.settled.recipe
     machine = recipe.machine.model_copy(update={"threads": 1})
-    assert again.settled.recipe == recipe.model_copy(update={"lr": 0.125, "machine": machine})
+    assert again.settled.recipe == recipe
+    assert place.decided(recipe) == recipe.model_copy(update={"lr": 0.125, "machine": machine})
     assert place.continued is not None
     assert place.continued.record == begun.record
     assert place.checkpoints(begun.record) == begun.folder

@@ -46,7 +46,7 @@ def test_what_was_ended_before_it_had_weights_can_still_go_on(
         raise signal("it's mine")
     assert ended.value.exit_code == code
     said = capsys.readouterr().err.splitlines()
-    assert said[0] == "killed     before an epoch was through. To go on:"
+    assert said[0] == "killed     before there were weights to keep. To go on:"
     options = ["--out", "my runs", "--tracking-uri", SERVER]
     assert shlex.split(said[1]) == ["transfer", "resume", "it's mine", *options]
 
