@@ -6,6 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from transfer.network.backbone import check_size
+from transfer.network.freezing import check_stage
 from transfer.network.pretrained import FindModel, choose_weights
 from transfer.overlay import Layer, Settled, settle
 from transfer.plugin.task import Task
@@ -75,6 +76,8 @@ def make_plan(
         settled = choose_weights(settled, find_model)
     recipe = settled.recipe
     check_size(recipe.backbone, recipe.size)
+    if recipe.training.frozen_to is not None:
+        check_stage(recipe.backbone, recipe.training.frozen_to)
     _say_what_was_chosen(settled, progress)
     inspected = read_rows(task, recipe, data, progress)
     manifest = assign_splits(inspected.manifest, recipe.split, previous)

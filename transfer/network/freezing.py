@@ -3,11 +3,12 @@
 from collections.abc import Set as AbstractSet
 from enum import StrEnum
 
+import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from transfer.errors import RecipeError
-from transfer.network.backbone import Network
+from transfer.network.backbone import Network, build_network
 from transfer.network.stages import stages
 
 SMALL_BATCH = 16
@@ -80,6 +81,16 @@ def stage_number(network: Network, name: str) -> int:
     if name not in names:
         raise RecipeError(f"{network.name} has no stage {name!r}; it has {', '.join(names)}")
     return names.index(name)
+
+
+def check_stage(backbone: str, name: str) -> None:
+    """Refuse a stage that the timm model `backbone` has not; no weight is drawn.
+
+    Raises:
+        RecipeError: with the names there are.
+    """
+    with torch.device("meta"):
+        stage_number(build_network(backbone, classes=1), name)
 
 
 def _rest(module: nn.Module, place: str, resting: AbstractSet[str]) -> None:

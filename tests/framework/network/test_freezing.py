@@ -6,6 +6,7 @@ from transfer.errors import RecipeError
 from transfer.network.backbone import Network, build_network
 from transfer.network.freezing import (
     BatchStatistics,
+    check_stage,
     freeze_backbone,
     stage_number,
     statistics_for,
@@ -143,3 +144,11 @@ def test_an_unknown_stage_is_refused_with_those_there_are(network: Network) -> N
         stage_number(network, "layer5")
     with pytest.raises(RecipeError, match="stage 6: test_resnet has the stages 0 to 4"):
         train_from(network, 6, BatchStatistics.UPDATED)
+
+
+def test_a_stage_is_checked_by_the_name_of_the_backbone_alone() -> None:
+    before = torch.get_rng_state()
+    check_stage("test_resnet", "layer3")
+    with pytest.raises(RecipeError, match="no stage 'layer9'"):
+        check_stage("test_resnet", "layer9")
+    assert torch.equal(torch.get_rng_state(), before)
