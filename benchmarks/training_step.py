@@ -28,8 +28,10 @@ from torch import nn
 
 from tasks.satellite_vegetation.task import TASK
 from transfer.cli.console import Terminal
+from transfer.finetuning.checkpoint import Checkpoints
 from transfer.finetuning.devices import Compute, choose_compute, loader_workers
-from transfer.finetuning.finetuner import EpochLog, Training, finetune
+from transfer.finetuning.finetuner import EpochLog, Trainer, Training
+from transfer.finetuning.interruption import Interruption
 from transfer.finetuning.schedule import build_optimizer
 from transfer.finetuning.stopping import Best, Validation
 from transfer.network.backbone import build_network
@@ -40,6 +42,7 @@ from transfer.pixels.cache import Pictures, memory_for_pixels
 from transfer.pixels.views import TrainingViews
 from transfer.recipe import Recipe
 from transfer.samples.manifest import Row
+from transfer.samples.predictions import Said
 from transfer.samples.target import TargetKind
 from transfer.settings import TrainingSettings
 
@@ -157,15 +160,20 @@ def run_epochs(
         threads=compute.threads,
     )
     training = Training(
-        batches=lambda epoch: batches.training(numbers, epoch),
+        batches=lambda epoch, first: batches.training(numbers, epoch, first=first),
         rows=len(files),
-        steps=batches.steps(len(files)),
+        batches_per_epoch=batches.steps(len(files)),
         loss=LOSS,
-        validate=lambda _: Validation(np.empty((0, CLASSES), np.float32), {"none": 0.0}),
+        prepare=lambda net, _: train_from(net, 0, BatchStatistics.UPDATED),
+        validate=lambda _: Validation(Said(np.empty((0, CLASSES), np.float32)), {"none": 0.0}),
         on_epoch=on_epoch,
     )
     network = build_network(case.backbone, CLASSES).to(compute.device)
-    finetune(network, training, recipe, compute, Best("none", 0), Terminal())
+    with tempfile.TemporaryDirectory() as folder:
+        checkpoints = Checkpoints(Path(folder))
+        trainer = Trainer(network, training, recipe, compute, Best("none", 0), checkpoints)
+        trainer.begin([])
+        trainer.run(Terminal(), Interruption())
 
 
 def draw_files(folder: Path, case: Case, steps: int) -> list[Path]:
