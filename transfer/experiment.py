@@ -150,7 +150,7 @@ def _card(plan: Plan, network: Network, thresholds: Thresholds | None) -> ModelC
         backbone=network.name,
         mean=network.normalization.mean,
         std=network.normalization.std,
-        head=recipe.head.model_dump(mode="json"),
+        head={**recipe.head.model_dump(mode="json"), "stages": network.stages},
         own_reader=plan.task.read_image is not read_row,
         recipe=recipe.model_dump(mode="json"),
         thresholds=thresholds,

@@ -60,6 +60,10 @@ class HeadSettings(Settings):
     kind: Literal["auto", "linear", "residual-mlp", "cosine"] = "auto"
     """auto: cosine for identities, else linear, which a probe can fit best. residual-mlp: a hidden
     layer beside it that starts as nothing. cosine: class centres on a sphere."""
+    stages: int | None = Field(default=None, ge=1)
+    """Of how many of the last stages the head sees the pooled features. Unset takes 4 for a probe:
+    what the last stage no longer tells apart, an earlier one may; and 1 where stages learn, or for
+    the cosine head, which compares directions."""
     hidden: int = Field(default=512, ge=1)
     """Width of the residual MLP; as wide as the features of a small ResNet."""
     scale: float = Field(default=30.0, gt=0)

@@ -133,12 +133,12 @@ def _embed(network: Network, pixels: Tensor) -> Tensor:
 
 
 def backbone_digest(network: Network) -> str:
-    """Return 32 hex digits naming what turns pixels into features: weights, statistics, mean.
+    """Return 32 hex digits naming what makes features of pixels: weights, statistics, mean, stages.
 
     The head does not enter.
     """
     digest = hashlib.blake2b(digest_size=16)
-    digest.update(f"{network.name} {network.normalization!r}".encode())
+    digest.update(f"{network.name} {network.normalization!r} {network.stages}".encode())
     for name, tensor in sorted(network.backbone.state_dict().items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         flat = tensor.detach().cpu().contiguous().reshape(-1)
