@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from transfer.finetuning.schedule import check_optimizer
 from transfer.network.backbone import check_size
 from transfer.network.freezing import check_stage
 from transfer.network.pretrained import FindModel, choose_weights
@@ -75,7 +76,8 @@ def make_plan(
     if find_model is not None:
         settled = choose_weights(settled, find_model)
     recipe = settled.recipe
-    check_size(recipe.backbone, recipe.size)
+    check_size(recipe.backbone, recipe.size, recipe.head.stages or 1)
+    check_optimizer(recipe.training.optimizer)
     if recipe.training.frozen_to is not None:
         check_stage(recipe.backbone, recipe.training.frozen_to)
     _say_what_was_chosen(settled, progress)

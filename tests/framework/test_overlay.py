@@ -158,6 +158,8 @@ def test_a_value_out_of_bounds_is_refused(assignment: str) -> None:
         ("weights=my files/a=b #1.safetensors", {"weights": "my files/a=b #1.safetensors"}),
         (" epochs = 3", {"epochs": 3}),
         ("name=", {"name": ""}),
+        ("weights=2026-01-01", {"weights": "2026-01-01"}),
+        ("weights=07:32:00", {"weights": "07:32:00"}),
     ],
 )
 def test_a_value_is_toml_and_else_plain_text(assignment: str, changes: dict[str, object]) -> None:

@@ -172,16 +172,22 @@ def check_name(name: str) -> None:
         raise RecipeError(f"backbone {name!r}: timm knows no such tag; it has {known}") from error
 
 
-def check_size(name: str, size: int) -> None:
+def check_size(name: str, size: int, stages: int = 1) -> None:
     """Refuse a picture size that the timm model `name` reduces to nothing; no weight is drawn.
 
+    Args:
+        name: of the model.
+        size: S, px.
+        stages: of how many of its last stages the head shall see the features.
+
     Raises:
-        RecipeError: the deepest features would be under one pixel, or the model wants another size.
+        RecipeError: the deepest features would be under one pixel, the model wants another size or
+            has fewer stages.
     """
     with torch.device("meta"):  # shapes only
-        network = build_network(name, classes=1)
-        stages = cast("Sequence[dict[str, int]]", network.backbone.feature_info)
-        reduction = max((stage["reduction"] for stage in stages), default=1)
+        network = build_network(name, classes=1, design=Design(stages=stages))
+        outputs = cast("Sequence[dict[str, int]]", network.backbone.feature_info)
+        reduction = max((output["reduction"] for output in outputs), default=1)
         if size < reduction:
             raise RecipeError(
                 f"size = {size}: {name} reduces a picture {reduction} times, "
