@@ -1,10 +1,8 @@
 """One look at every file: is it readable, and what is in it?"""
 
 import hashlib
-import os
-from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,16 +12,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from transfer.cache.folder import folder_of
 from transfer.errors import ImageError, ManifestError
 from transfer.images.pictures import Pixels
 from transfer.progress import Progress
 from transfer.samples.manifest import Manifest, Row
-from transfer.samples.seen_files import Digests, FileState, SeenFiles, cache_folder
+from transfer.samples.seen_files import Digests, FileState, SeenFiles
+from transfer.samples.side_by_side import side_by_side
 
 _MOST_BROKEN = 0.1
 _SHOWN = 5
-_AT_ONCE = 2048  # rows in the queue; all of a large set would take memory for nothing
-_MOST_THREADS = 32
+
+Keep = Callable[[str, Pixels], object]
+"""Takes the digest of decoded pixels, and the pixels; called from several threads."""
 
 
 class Broken(NamedTuple):
@@ -41,14 +42,19 @@ class Inspected:
     broken: tuple[Broken, ...]
 
 
+@contextmanager
+def _keep_nothing(new: int, of: int) -> Iterator[Keep]:  # noqa: ARG001  # what a `keep` is told
+    yield lambda *_: None
+
+
 def inspect(
     manifest: Manifest,
     read: Callable[[Row], Pixels],
     *,
     reader: str,
     progress: Progress,
+    keep: Callable[[int, int], AbstractContextManager[Keep]] = _keep_nothing,
     cache: Path | None = None,
-    threads: int | None = None,
 ) -> Inspected:
     """Read every file once, and name each row by what is in it.
 
@@ -59,20 +65,24 @@ def inspect(
         read: the task's reader.
         reader: a text that names the reader with its settings; another text, another memory.
         progress: sees a bar over the files that have to be opened.
+        keep: (rows that have to be opened, all rows) -> what takes their pixels, now that they are
+            decoded.
         cache: folder of the memory; unset takes the user's own.
-        threads: how many files are read at once; unset takes the number of cores.
 
     Raises:
         ManifestError: more than a tenth of the files cannot be read.
     """
     files = _file_states(manifest)
-    memory = SeenFiles(cache or cache_folder(), reader)
+    memory = SeenFiles(folder_of("digests", cache), reader)
     found: list[Digests | str | None] = [*memory.recall(files)]
     new = [number for number, digests in enumerate(found) if digests is None]
     if new:
-        looks = _look_at(manifest, new, read, threads)
         try:
-            with progress.step("inspect", len(new), "files") as step, closing(looks):
+            with (
+                progress.step("inspect", len(new), "files") as step,
+                keep(len(new), len(manifest)) as hand_on,
+                closing(side_by_side(partial(_look, manifest, read, hand_on), new)) as looks,
+            ):
                 for number, look in zip(new, looks, strict=True):
                     found[number] = look
                     step.advance()
@@ -80,20 +90,6 @@ def inspect(
             seen = ((files[number], found[number]) for number in new)
             memory.remember((file, look) for file, look in seen if isinstance(look, Digests))
     return _sort_out(manifest, found)
-
-
-def _look_at(
-    manifest: Manifest, numbers: list[int], read: Callable[[Row], Pixels], threads: int | None
-) -> Generator[Digests | str]:
-    # Threads, not processes: decoding and hashing release the interpreter, a reader need not be
-    # picklable, and of small chips, where threads gain little, one core reads thousands a second.
-    pool = ThreadPoolExecutor(threads or min(_MOST_THREADS, os.cpu_count() or 1))
-    try:
-        for first in range(0, len(numbers), _AT_ONCE):
-            rows = map(manifest.row, numbers[first : first + _AT_ONCE])
-            yield from pool.map(partial(_look, read), rows)
-    finally:
-        pool.shutdown(cancel_futures=True)  # an interrupt does not wait for what is queued
 
 
 def _file_states(manifest: Manifest) -> list[FileState]:
@@ -112,8 +108,11 @@ def _file_states(manifest: Manifest) -> list[FileState]:
     return states
 
 
-def _look(read: Callable[[Row], Pixels], row: Row) -> Digests | str:
+def _look(
+    manifest: Manifest, read: Callable[[Row], Pixels], keep: Keep, number: int
+) -> Digests | str:
     """Return the digests of a row, or the reason why it has none."""
+    row = manifest.row(number)
     try:
         with row.path.open("rb") as file:
             content = hashlib.file_digest(file, _short_hash)
@@ -124,6 +123,7 @@ def _look(read: Callable[[Row], Pixels], row: Row) -> Digests | str:
         return f"cannot be read: {error.strerror or error}"
     shape = _short_hash(f"{pixels.dtype} {pixels.shape} ".encode())
     shape.update(np.ascontiguousarray(pixels).data)
+    keep(shape.hexdigest(), pixels)
     return Digests(content.hexdigest(), shape.hexdigest())
 
 
