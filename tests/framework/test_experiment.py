@@ -92,9 +92,9 @@ def _no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
 def planned(class_folders: Callable[..., Path]) -> Callable[..., Plan]:
     data = class_folders({"cat": 12, "dog": 12})
 
-    def plan(**settings: Any) -> Plan:
+    def plan(task: Task = TASK, **settings: Any) -> Plan:
         layers = [Layer("test", SETTINGS), Layer("test", settings)]
-        return make_plan(TASK, data, layers, find_model=no_run, progress=Silent())
+        return make_plan(task, data, layers, find_model=no_run, progress=Silent())
 
     return plan
 
@@ -352,8 +352,11 @@ def test_pictures_of_four_bands_start_from_weights_of_three(
 ) -> None:
     state = build_network("test_resnet", 2).backbone.state_dict()
     monkeypatch.setattr("transfer.assembly.load_weights", lambda *_: Weights("a file", state))
-    plan = planned(strategy="probe", bands=["red", "green", "blue", "nir"])
-    plan = replace(plan, task=replace(TASK, read_image=four_bands))
+    plan = planned(
+        replace(TASK, read_image=four_bands),
+        strategy="probe",
+        bands=["red", "green", "blue", "nir"],
+    )
     assert carry_out(plan, recorder).status == "FINISHED"
     card = json.loads(recorder.model["model.json"])
     assert card["mean"][:3] == [0.5, 0.5, 0.5]  # the backbone's own
@@ -369,8 +372,7 @@ def test_pictures_of_four_bands_start_from_weights_of_three(
 def test_bands_that_the_recipe_does_not_name_are_refused(
     planned: Callable[..., Plan], recorder: Any
 ) -> None:
-    plan = planned()
-    plan = replace(plan, task=replace(TASK, read_image=four_bands))
+    plan = planned(replace(TASK, read_image=four_bands))
     with pytest.raises(RecipeError, match="pictures have 4 bands, and the recipe names red, green"):
         carry_out(plan, recorder)
     assert recorder.run is None
