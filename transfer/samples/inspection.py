@@ -1,7 +1,7 @@
 """One look at every file: is it readable, and what is in it?"""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -15,13 +15,15 @@ from numpy.typing import NDArray
 from transfer.cache.folder import folder_of
 from transfer.errors import ImageError, ManifestError
 from transfer.images.pictures import Pixels
-from transfer.progress import Progress
+from transfer.progress import Progress, Step
 from transfer.samples.manifest import Manifest, Row
 from transfer.samples.seen_files import Digests, FileState, SeenFiles
 from transfer.samples.side_by_side import side_by_side
 
 _MOST_BROKEN = 0.1
 _SHOWN = 5
+_AT_ONCE = 20_000  # rows between two times that what was seen is remembered
+_DIGEST = np.dtype("S16")
 
 Keep = Callable[[str, Pixels], object]
 """Takes the digest of decoded pixels, and the pixels; called from several threads."""
@@ -72,40 +74,58 @@ def inspect(
     Raises:
         ManifestError: more than a tenth of the files cannot be read.
     """
-    files = _file_states(manifest)
     memory = SeenFiles(folder_of("digests", cache), reader)
-    found: list[Digests | str | None] = [*memory.recall(files)]
-    new = [number for number, digests in enumerate(found) if digests is None]
-    if new:
-        try:
-            with (
-                progress.step("inspect", len(new), "files") as step,
-                keep(len(new), len(manifest)) as hand_on,
-                closing(side_by_side(partial(_look, manifest, read, hand_on), new)) as looks,
-            ):
-                for number, look in zip(new, looks, strict=True):
-                    found[number] = look
-                    step.advance()
-        finally:  # what was seen before an interrupt counts as well
-            seen = ((files[number], found[number]) for number in new)
-            memory.remember((file, look) for file, look in seen if isinstance(look, Digests))
+    found = _Found(len(manifest))
+    for part in _parts(np.arange(len(manifest))):
+        for number, digests in zip(part, memory.recall(_file_states(manifest, part)), strict=True):
+            found.add(number, digests)
+    new = np.flatnonzero(found.content == b"")
+    if len(new):
+        with (
+            progress.step("inspect", len(new), "files") as step,
+            keep(len(new), len(manifest)) as hand_on,
+        ):
+            look = partial(_look, manifest, read, hand_on)
+            for part in _parts(new):
+                files = _file_states(manifest, part)  # before they are opened
+                with closing(side_by_side(look, part)) as looks:
+                    _take_in(zip(part, files, looks, strict=True), found, memory, step)
     return _sort_out(manifest, found)
 
 
-def _file_states(manifest: Manifest) -> list[FileState]:
-    root = manifest.root.absolute()
-    images = manifest.rows["image"].tolist()
-    boxes = manifest.rows["box"].map(str) if "box" in manifest.rows else [""] * len(images)
-    states = []
-    for image, box in zip(images, boxes, strict=True):
-        path = root / image
-        try:
-            about = path.stat()
-        except OSError:
-            states.append(FileState(str(path), box, -1, -1))  # reading it will say why
-        else:
-            states.append(FileState(str(path), box, about.st_size, about.st_mtime_ns))
-    return states
+class _Found:
+    """What was found in each row: digests, b"" where there are none, and reasons by number."""
+
+    def __init__(self, rows: int) -> None:
+        self.content, self.pixels = np.zeros(rows, _DIGEST), np.zeros(rows, _DIGEST)
+        self.reasons: dict[int, str] = {}
+
+    def add(self, number: int, look: Digests | str | None) -> None:
+        if isinstance(look, Digests):
+            self.content[number], self.pixels[number] = look
+        elif look is not None:
+            self.reasons[number] = look
+
+
+def _parts(numbers: NDArray[np.int64]) -> Iterator[list[int]]:
+    return (numbers[i : i + _AT_ONCE].tolist() for i in range(0, len(numbers), _AT_ONCE))
+
+
+def _take_in(
+    looks: Iterable[tuple[int, FileState, Digests | str]],
+    found: _Found,
+    memory: SeenFiles,
+    step: Step,
+) -> None:
+    seen = []
+    try:
+        for number, file, look in looks:
+            found.add(number, look)
+            if isinstance(look, Digests):
+                seen.append((file, look))
+            step.advance()
+    finally:  # what was seen before an interrupt counts as well
+        memory.remember(seen)
 
 
 def _look(
@@ -127,28 +147,39 @@ def _look(
     return Digests(content.hexdigest(), shape.hexdigest())
 
 
+def _file_states(manifest: Manifest, numbers: list[int]) -> list[FileState]:
+    root, rows = manifest.root.absolute(), manifest.rows.iloc[numbers]
+    images = rows["image"].tolist()
+    boxes = rows["box"].map(str).tolist() if "box" in rows else [""] * len(images)
+    states = []
+    for image, box in zip(images, boxes, strict=True):
+        path = root / image
+        try:
+            about = path.stat()
+        except OSError:
+            states.append(FileState(str(path), box, -1, -1))  # reading it will say why
+        else:
+            states.append(FileState(str(path), box, about.st_size, about.st_mtime_ns))
+    return states
+
+
 def _short_hash(data: bytes = b"") -> hashlib.blake2b:
     # 64 bits: that two of a million files agree by chance happens once in 30 million data sets.
     return hashlib.blake2b(data, digest_size=8)
 
 
-def _sort_out(manifest: Manifest, found: Sequence[Digests | str | None]) -> Inspected:
-    images = manifest.rows["image"].tolist()
-    broken = tuple(
-        Broken(image, look)
-        for image, look in zip(images, found, strict=True)
-        if isinstance(look, str)
-    )
+def _sort_out(manifest: Manifest, found: _Found) -> Inspected:
+    images = manifest.rows["image"]
+    broken = tuple(Broken(images[number], why) for number, why in sorted(found.reasons.items()))
     if len(broken) > _MOST_BROKEN * len(manifest):
         reasons = "\n  ".join(f"{image!r}: {reason}" for image, reason in broken[:_SHOWN])
         raise ManifestError(
             f"{len(broken)} of {len(manifest)} pictures of {str(manifest.root)!r} cannot be read, "
             f"more than {_MOST_BROKEN:.0%}; mend or remove them:\n  {reasons}"
         )
-    good = [look for look in found if isinstance(look, Digests)]
-    kept = manifest.keep(np.array([isinstance(look, Digests) for look in found]))
-    kept = kept.with_columns(
-        content=[digests.content for digests in good], pixels=[digests.pixels for digests in good]
+    good = found.content != b""
+    kept = manifest.keep(good).with_columns(
+        content=found.content[good].astype(str), pixels=found.pixels[good].astype(str)
     )
     return Inspected(kept.with_columns(key=_keys(kept)), broken)
 
