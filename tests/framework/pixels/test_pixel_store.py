@@ -10,6 +10,7 @@ from transfer.cache.block import as_names
 from transfer.cache.folder import clear, folder_of
 from transfer.images.framing import Framing, frame
 from transfer.images.pictures import Pixels
+from transfer.pixels.batches import Batches
 from transfer.pixels.cache import Pictures
 from transfer.pixels.pixel_store import KeptPixels, PixelStore
 from transfer.progress import Silent
@@ -191,6 +192,24 @@ def test_a_process_that_is_handed_them_maps_the_same_files(tmp_path: Path) -> No
     clear("pixels", tmp_path)
     gone = pickle.loads(pickled)  # noqa: S301  # our own
     assert [gone.get(number) for number in range(COUNT)] == [None] * COUNT
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_loader_processes_read_what_is_kept_and_decode_nothing(
+    tmp_path: Path, workers: int
+) -> None:
+    bytes_only = np.flatnonzero(np.arange(COUNT) % 3 != 2)
+    kept = complete(store(tmp_path), Disk())
+    pictures = Pictures(ROWS, _refuse, size=SIZE, framing="crop", kept=kept)
+    made = Batches(pictures, np.zeros(COUNT, np.int64), batch_size=3, workers=workers)
+    for batch in made.plain(bytes_only):
+        for pixels, number in zip(batch.pixels, batch.numbers.tolist(), strict=True):
+            expected = frame(decoded(number), SIZE, "crop")
+            assert np.array_equal(pixels.permute(1, 2, 0).numpy(), expected)
+
+
+def _refuse(row: Row) -> Pixels:
+    raise AssertionError(f"{row.path} was decoded")
 
 
 def _complete_alone(folder: Path, barrier: object, reads: object) -> None:
