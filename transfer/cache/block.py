@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, BinaryIO, Self
+from typing import IO, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,7 +110,7 @@ class Room:
             self._rows = np.empty(shape, dtype)
             return
         with (folder / _ARRAY).open("wb") as file:
-            _reserve(file, dtype.itemsize * int(np.prod(shape)))
+            reserve(file, dtype.itemsize * int(np.prod(shape)))
         self._rows = np.asarray(np.memmap(folder / _ARRAY, dtype, "r+", shape=shape))
 
     def append(self, name: bytes, row: NDArray[Any]) -> None:
@@ -172,8 +172,12 @@ def locate(names: Names, blocks: Sequence[Block]) -> tuple[NDArray[np.int16], ND
     return of_block, positions
 
 
-def _reserve(file: BinaryIO, size: int) -> None:
-    """Make `file` so large, with a place on the disk for each byte."""
+def reserve(file: IO[bytes], size: int) -> None:
+    """Make `file` so large, with a place on the disk for each byte.
+
+    Raises:
+        OSError: the disk has no room.
+    """
     if sys.platform == "linux":
         os.posix_fallocate(file.fileno(), 0, max(1, size))
         return
