@@ -16,6 +16,7 @@ from transfer.cache.row_store import RowStore
 from transfer.images.framing import Framing, frame
 from transfer.images.pictures import Pixels
 from transfer.progress import Progress
+from transfer.samples.inspection import pixels_digest
 from transfer.samples.manifest import Row
 from transfer.samples.side_by_side import side_by_side
 
@@ -119,10 +120,17 @@ class PixelStore:
             yield lambda *_: False
             return
         with self._store.writer(self._key, rows, of=of, memory=False) as writer:
+            room = True
+
+            def keep(digest: str, pixels: Pixels) -> bool:
+                nonlocal room
+                if room:
+                    framed = frame(pixels, self._size, self._framing)
+                    room = writer.append(digest.encode(), framed)
+                return room
+
             try:
-                yield lambda digest, pixels: writer.append(
-                    digest.encode(), frame(pixels, self._size, self._framing)
-                )
+                yield keep
             finally:
                 writer.publish()
 
@@ -153,25 +161,29 @@ class PixelStore:
         with self.alone(names.tobytes()):
             missing = self.find(names).missing()  # without those of a process that was faster
             with self.keeping(len(missing), len(names)) as keep:
-                self._decode(missing, lambda n: keep(names[n].decode(), read(rows[n])), progress)
+
+                def decode(number: int) -> bool:
+                    pixels = read(rows[number])
+                    return keep(pixels_digest(pixels), pixels)  # its own: the file may have changed
+
+                _decode(missing, decode, progress)
         return self.find(names)
 
     def alone(self, what: bytes) -> AbstractContextManager[None]:
         """Let one process at a time keep the pixels of `what`."""
         return self._store.alone(_digest(self._key.encode() + what))
 
-    def _decode(
-        self, numbers: NDArray[np.int64], keep: Callable[[int], bool], progress: Progress
-    ) -> None:
-        if not len(numbers) or not keep(int(numbers[0])):
-            return
-        rest = numbers[1:].tolist()
-        with (
-            progress.step("decoding", len(rest), "images") as step,
-            closing(side_by_side(keep, rest)) as decoded,
-        ):
-            for _ in decoded:
-                step.advance()
+
+def _decode(numbers: NDArray[np.int64], decode: Callable[[int], bool], progress: Progress) -> None:
+    if not len(numbers) or not decode(int(numbers[0])):
+        return
+    rest = numbers[1:].tolist()
+    with (
+        progress.step("decoding", len(rest), "images") as step,
+        closing(side_by_side(decode, rest)) as decoded,
+    ):
+        for _ in decoded:
+            step.advance()
 
 
 def _say_nothing(*_: object) -> None:

@@ -141,10 +141,16 @@ def _look(
         return str(error).removeprefix(f"{str(row.path)!r} ")  # the row is named beside it
     except OSError as error:
         return f"cannot be read: {error.strerror or error}"
-    shape = _short_hash(f"{pixels.dtype} {pixels.shape} ".encode())
-    shape.update(np.ascontiguousarray(pixels).data)
-    keep(shape.hexdigest(), pixels)
-    return Digests(content.hexdigest(), shape.hexdigest())
+    digest = pixels_digest(pixels)
+    keep(digest, pixels)
+    return Digests(content.hexdigest(), digest)
+
+
+def pixels_digest(pixels: Pixels) -> str:
+    """Return 16 hex digits naming decoded pixels with their shape and depth."""
+    digest = _short_hash(f"{pixels.dtype} {pixels.shape} ".encode())
+    digest.update(np.ascontiguousarray(pixels).data)
+    return digest.hexdigest()
 
 
 def _file_states(manifest: Manifest, numbers: list[int]) -> list[FileState]:

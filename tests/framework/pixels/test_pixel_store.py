@@ -14,11 +14,11 @@ from transfer.pixels.batches import Batches
 from transfer.pixels.cache import Pictures
 from transfer.pixels.pixel_store import KeptPixels, PixelStore
 from transfer.progress import Silent
+from transfer.samples.inspection import pixels_digest
 from transfer.samples.manifest import Row
 
 COUNT, SIZE = 7, 8
 ROWS = [Row(Path(f"{number}.png")) for number in range(COUNT)]
-NAMES = as_names(f"{number:016x}" for number in range(COUNT))
 
 
 def decoded(number: int) -> Pixels:
@@ -27,6 +27,9 @@ def decoded(number: int) -> Pixels:
     sides = (SIZE, SIZE) if number == 1 else (20 + number, 30)
     pixels = rng.integers(0, 256, (*sides, 3), dtype=np.uint8)
     return (pixels / np.float32(255)).astype(np.float32) if number % 3 == 2 else pixels
+
+
+NAMES = as_names(pixels_digest(decoded(number)) for number in range(COUNT))
 
 
 class Disk:
@@ -107,9 +110,20 @@ def test_what_came_before_an_interrupt_is_kept(tmp_path: Path) -> None:
 
 def test_rows_of_equal_pixels_are_decoded_once(tmp_path: Path) -> None:
     disk = Disk()
-    kept = complete(store(tmp_path), disk, as_names(["same"] * COUNT))
+    kept = complete(store(tmp_path), disk, as_names([NAMES[0].decode()] * COUNT))
     assert disk.read_count == {"0.png": 1}
     assert np.array_equal(kept.get(6), frame(decoded(0), SIZE, "crop"))
+
+
+def test_a_file_that_changed_since_it_was_inspected_is_not_kept_under_the_old_name(
+    tmp_path: Path,
+) -> None:
+    changed = NAMES.copy()
+    changed[4] = b"another"  # what an inspection saw in it
+    for names in (changed, NAMES):
+        kept = complete(store(tmp_path), Disk(), names)
+        assert kept.missing().tolist() == ([4] if names is changed else [])
+    assert_exact(kept)
 
 
 def test_rows_in_another_order_and_parts_of_them_are_found(tmp_path: Path) -> None:
