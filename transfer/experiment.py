@@ -81,6 +81,7 @@ def run(
     recipe, interruption = place.decided(plan.settled.recipe), Interruption()
     compute = choose_compute(recipe.machine)
     rows = Rows(plan, compute, progress)
+    rows.map_pixels()
     lesson = rows.lesson()
     network, weights = assemble(plan, rows, place, progress)
     logbook = Logbook(plan, tracker, log_pictures=log_pictures)

@@ -1,15 +1,13 @@
 """The rows of a plan, as the network reads them and as they are judged."""
 
-import hashlib
-import inspect
-from pathlib import Path
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from transfer.cache.block import Names, as_names
+from transfer.cache.code import code_digest
+from transfer.cache.row_store import RowStore
 from transfer.finetuning.devices import Compute, loader_workers
-from transfer.finetuning.feature_store import FeatureStore
 from transfer.finetuning.features import FeatureCache
 from transfer.finetuning.finetuner import Ending
 from transfer.finetuning.lesson import Learned, Lesson
@@ -20,11 +18,10 @@ from transfer.pixels.band_statistics import band_statistics
 from transfer.pixels.batches import Batches
 from transfer.pixels.cache import Pictures, memory_for_pixels
 from transfer.pixels.views import TrainingViews
-from transfer.plan import Plan
-from transfer.plugin.task import Task
+from transfer.plan import Plan, pixel_store
 from transfer.progress import Progress, Step
+from transfer.recipe import Strategy
 from transfer.samples.predictions import Predictions, Said
-from transfer.samples.seen_files import cache_folder
 from transfer.scoring.metrics import SCORECARDS, point_scores, scorer_for, with_thresholds
 from transfer.scoring.predict import mean_over_views, predict_rows
 
@@ -55,7 +52,8 @@ class Rows:
             framing=recipe.framing,
             memory_bytes=memory_for_pixels(recipe.machine.cache_gb),
         )
-        self._features = _feature_cache(plan, self.pictures, progress)
+        self._pixels = as_names(manifest.rows["pixels"])
+        self._features = _feature_cache(plan, self.pictures, self._pixels, progress)
         self._batches = Batches(
             self.pictures,
             self._targets,
@@ -64,6 +62,24 @@ class Rows:
             seed=recipe.seed,
             workers=loader_workers(recipe.machine, compute),
             threads=compute.threads,
+        )
+
+    def map_pixels(self) -> None:
+        """Take pixels from disk from now on; decode first what is not there.
+
+        A probe looks at pictures once, or never where their features are kept: it only takes what
+        is there.
+
+        Raises:
+            ImageError: a file is no longer a readable picture.
+        """
+        recipe, task = self._plan.settled.recipe, self._plan.task
+        store = pixel_store(recipe, self._progress)
+        if recipe.strategy is Strategy.PROBE:
+            self.pictures.kept = store.find(self._pixels)
+            return
+        self.pictures.kept = store.complete(
+            self._pixels, self.pictures.rows, task.reader(recipe.task), self._progress
         )
 
     def lesson(self) -> Lesson:
@@ -170,20 +186,15 @@ class Rows:
         return Said(self._objective.probabilities(logits).cpu().numpy(), features.numpy())
 
 
-def _feature_cache(plan: Plan, pictures: Pictures, progress: Progress) -> FeatureCache:
+def _feature_cache(
+    plan: Plan, pictures: Pictures, pixels: Names, progress: Progress
+) -> FeatureCache:
     recipe, limit = plan.settled.recipe, int(plan.settled.recipe.machine.features_gb * 1e9)
     return FeatureCache(
         rows=pictures.rows,
-        pixels=plan.manifest.rows["pixels"].tolist(),
+        pixels=pixels,
         view=f"{recipe.size} px {recipe.framing}",
-        passes=f"{plan.task.name} {_source(plan.task)} {recipe.task!r} seed {recipe.seed}",
-        store=FeatureStore(cache_folder(), limit, progress.warn) if limit else None,
+        passes=f"{plan.task.name} {code_digest(plan.task.augment)} {recipe.task!r} "
+        f"seed {recipe.seed}",
+        store=RowStore("features", limit, progress.warn),
     )
-
-
-def _source(task: Task) -> str:
-    """Return a digest of the file that draws the views: an edited one draws others."""
-    file = inspect.getsourcefile(task.augment)
-    known = file is not None and Path(file).is_file()
-    content = Path(file).read_bytes() if file is not None and known else b""
-    return hashlib.blake2b(content, digest_size=8).hexdigest()

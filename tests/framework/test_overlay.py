@@ -137,7 +137,7 @@ def test_shares_that_leave_nothing_to_learn_from_are_refused() -> None:
         *("training.weight_decay=-1", "training.weight_decay=inf", "training.warmup=1"),
         *("training.label_smoothing=1", "training.clip_norm=-1", "training.patience=-1"),
         *("training.batch_statistics=moving", "machine.device=tpu", "machine.precision=fp8"),
-        *("machine.workers=-1", "machine.threads=0", "machine.cache_gb=-1"),
+        *("machine.workers=-1", "machine.threads=0", "machine.cache_gb=-1", "machine.pixels_gb=-1"),
         *("framing=stretch", "strategy=freeze", "epochs=many", "epochs=1.5", "training=3"),
     ],
 )

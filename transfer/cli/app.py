@@ -8,7 +8,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from transfer.cli import backbones, data, fit, runs, ship, tasks
+from transfer.cli import backbones, cache, data, fit, runs, ship, tasks
 from transfer.cli.console import ERR
 from transfer.errors import TransferError
 
@@ -46,6 +46,7 @@ app.command("samples", rich_help_panel=_LEARN)(data.samples)
 app.command("runs", rich_help_panel=_LOOK)(runs.runs)
 app.command("ui", rich_help_panel=_LOOK)(runs.ui)
 app.add_typer(runs.store, name="store", rich_help_panel=_LOOK)
+app.add_typer(cache.cache, name="cache", rich_help_panel=_LOOK)
 app.command("predict", rich_help_panel=_USE)(ship.predict)
 app.command("evaluate", rich_help_panel=_USE)(ship.evaluate)
 

@@ -1,9 +1,9 @@
 """Features of rows from a frozen backbone: computed once, found by what they depend on."""
 
 import hashlib
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -12,8 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from transfer.cache.block import Block, Names, as_names, locate
+from transfer.cache.row_store import RowStore, Writer
 from transfer.finetuning.devices import Compute
-from transfer.finetuning.feature_store import Block, FeatureStore
 from transfer.network.backbone import Network
 from transfer.pixels.batches import Batch
 from transfer.samples.manifest import Row
@@ -39,14 +40,14 @@ class FeatureCache:
         pixels: digest of the decoded pixels of each row, by number.
         view: names what leads from decoded pixels to the network's: size and framing.
         passes: names what draws training views: task, its settings and the seed.
-        store: where features stay; None keeps nothing.
+        store: where features stay.
     """
 
     rows: Sequence[Row]
-    pixels: Sequence[str]
+    pixels: Names
     view: str
     passes: str
-    store: FeatureStore | None = None
+    store: RowStore
 
     def fitted_on(
         self,
@@ -99,25 +100,25 @@ class FeatureCache:
         wanted = _Wanted(numbers, self._names(numbers, None), read, embed, np.dtype(np.float32))
         return self._find_or_compute(network, wanted, f"float32 fp32 {compute.device.type}")
 
-    def _names(self, numbers: NDArray[np.int64], epoch: int | None) -> list[str]:
+    def _names(self, numbers: NDArray[np.int64], epoch: int | None) -> Names:
         if epoch is None:
-            return [self.pixels[number] for number in numbers.tolist()]
+            return self.pixels[numbers]
         # The random state of a view comes from the number of its row.
-        texts = (f"{self.pixels[n]} {n} {self.rows[n]!r}" for n in numbers.tolist())
-        return [hashlib.blake2b(text.encode(), digest_size=16).hexdigest() for text in texts]
+        texts = (f"{self.pixels[n].decode()} {n} {self.rows[n]!r}" for n in numbers.tolist())
+        return as_names(_digest(text) for text in texts)
 
     def _find_or_compute(self, network: Network, wanted: "_Wanted", arithmetic: str) -> Tensor:
         network.eval()
-        if self.store is None:
-            return _gather(wanted.names, [_compute(wanted, wanted.names, lambda block: block)])
-        own = f"{backbone_digest(network)} {self.view} {arithmetic} {_versions(_LIBRARIES)}"
-        key = hashlib.blake2b(own.encode(), digest_size=16).hexdigest()
+        key = _digest(
+            f"{backbone_digest(network)} {self.view} {arithmetic} {_versions(_LIBRARIES)}"
+        )
         blocks = self.store.blocks(key, wanted.names)
-        if _missing(wanted.names, blocks):
+        if _missing(wanted.names, blocks).any():
             with self.store.alone(key):
                 blocks = self.store.blocks(key, wanted.names)  # of a process that was faster
-                if missing := _missing(wanted.names, blocks):
-                    blocks.append(_compute(wanted, missing, partial(self.store.add, key)))
+                missing = _missing(wanted.names, blocks)
+                if missing.any():
+                    blocks += _compute(wanted, missing, self.store, key)
         return _gather(wanted.names, blocks)
 
 
@@ -151,64 +152,67 @@ class _Wanted:
     """Rows whose features are asked for, and how they are computed where they are missing."""
 
     numbers: NDArray[np.int64]
-    names: Sequence[str]
+    names: Names
     read: Read
     embed: Callable[[Batch], Tensor]
     dtype: np.dtype[Any]
 
 
-def _missing(names: Sequence[str], blocks: Sequence[Block]) -> list[str]:
-    """Return which of `names` no block holds, in their order."""
-    held = {name for block in blocks for name in block.names}
-    return [name for name in names if name not in held]
+def _missing(names: Names, blocks: Sequence[Block]) -> NDArray[np.bool_]:
+    """Return which of `names` (n,) no block holds, (n,)."""
+    return locate(names, blocks)[0] < 0
 
 
 @torch.inference_mode()
-def _compute(wanted: _Wanted, names: Sequence[str], keep: Callable[[Block], Block]) -> Block:
-    """Return the rows `names` as a block, kept whole or not at all.
+def _compute(wanted: _Wanted, missing: NDArray[np.bool_], store: RowStore, key: str) -> list[Block]:
+    """Return the rows that are `missing` (n,), kept all together or not at all.
 
     On a card, batches of other rows may round other bits: a run that is killed and goes on has to
     compute the same batches again.
     """
-    name_of = dict(zip(wanted.numbers.tolist(), wanted.names, strict=True))
-    number_of = {name: number for number, name in reversed(name_of.items())}
-    numbers = np.array([number_of[name] for name in dict.fromkeys(names)], dtype=np.int64)
-    features, done = np.empty((len(numbers), 0), wanted.dtype), list[str]()
-    for batch in wanted.read(numbers):
-        part = wanted.embed(batch).float().cpu().numpy()
-        features = _with_room(features, part)
-        features[len(done) : len(done) + len(part)] = part
-        done += [name_of[number] for number in batch.numbers.tolist()]
-    return keep(Block(tuple(done), features))
+    absent = np.flatnonzero(missing)
+    _, first = np.unique(wanted.names[absent], return_index=True)  # equal rows are computed once
+    chosen = absent[np.sort(first)]
+    by_number = chosen[np.argsort(wanted.numbers[chosen])]
+    dtype = wanted.dtype
+    with store.writer(key, len(chosen), of=len(wanted.names), memory=True) as writer:
+        for batch in wanted.read(wanted.numbers[chosen]):
+            part = wanted.embed(batch).float().cpu().numpy()
+            if dtype == np.float16 and np.abs(part).max(initial=0) > _MOST_FLOAT16:
+                dtype = np.dtype(np.float32)  # from here on; what was rounded stays so
+            places = np.searchsorted(wanted.numbers[by_number], batch.numbers.numpy())
+            _append(writer, wanted.names[by_number[places]], part.astype(dtype))
+        return writer.publish()
 
 
-def _with_room(features: NDArray[Any], part: NDArray[np.float32]) -> NDArray[Any]:
-    """Return `features` as wide as `part` and of a type that holds its numbers."""
-    if not features.shape[1]:
-        features = np.empty((len(features), part.shape[1]), features.dtype)
-    if features.dtype == np.float16 and np.abs(part).max(initial=0) > _MOST_FLOAT16:
-        return features.astype(np.float32)
-    return features
+def _append(writer: Writer, names: Names, features: NDArray[Any]) -> None:
+    for name, row in zip(names.tolist(), features, strict=True):
+        writer.append(name, row)
 
 
-def _gather(names: Sequence[str], blocks: Sequence[Block]) -> Tensor:
+def _gather(names: Names, blocks: Sequence[Block]) -> Tensor:
     """Return the features of `names` (n, D); mapped, not copied, where they lie side by side."""
-    places = {
-        name: (number, position)
-        for number, block in enumerate(blocks)
-        for position, name in enumerate(block.names)
-    }
-    found = np.array([places[name] for name in names], dtype=np.int64).reshape(-1, 2)
-    of_block, positions = found[:, 0], found[:, 1]
-    first = blocks[of_block[0]].features
+    of_block, positions = locate(names, blocks)
+    first = blocks[int(of_block[0])].rows
     if (of_block == of_block[0]).all() and (np.diff(positions) == 1).all():
-        return torch.from_numpy(first[positions[0] : positions[-1] + 1])
-    dtype = np.result_type(*(block.features.dtype for block in blocks))
+        return _as_tensor(first[positions[0] : positions[-1] + 1])
+    dtype = np.result_type(*(block.rows.dtype for block in blocks))
     features = np.empty((len(names), first.shape[1]), dtype)
     for number, block in enumerate(blocks):
         rows = np.flatnonzero(of_block == number)
-        features[rows] = block.features[positions[rows]]
+        features[rows] = block.rows[positions[rows]]
     return torch.from_numpy(features)
+
+
+def _as_tensor(mapped: NDArray[Any]) -> Tensor:
+    with warnings.catch_warnings():
+        # A writable mapping would count as memory; nobody writes to features.
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable")
+        return torch.from_numpy(mapped)
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def _versions(libraries: Sequence[str]) -> str:
