@@ -37,7 +37,9 @@ def plan(class_folders: Callable[..., Path]) -> Plan:
 @pytest.fixture
 def card(plan: Plan) -> Card:
     network = build_network("test_resnet", 2, UNEVEN)
-    return card_of(plan, DECISIONS, network, weights="from nothing", log_pictures=False)
+    return card_of(
+        plan, DECISIONS, network, weights="from nothing", log_pictures=False, processes=1
+    )
 
 
 @pytest.fixture

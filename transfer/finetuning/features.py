@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
@@ -16,6 +17,7 @@ from transfer.finetuning.devices import Compute
 from transfer.finetuning.feature_store import Block, FeatureStore
 from transfer.network.backbone import Network
 from transfer.pixels.batches import Batch
+from transfer.processes import Processes
 from transfer.samples.manifest import Row
 
 Read = Callable[[NDArray[np.int64]], Iterable[Batch]]
@@ -33,6 +35,9 @@ class FeatureCache:
     That is the backbone's weights and statistics, its normalization, the view, the arithmetic and
     the libraries, and for each row the digest of its decoded pixels. So another split, other
     labels, more files or fewer reuse what is there.
+
+    Several processes compute a share each of what is missing. The first one keeps and returns it;
+    the others, which fit nothing, get no rows.
 
     Attributes:
         rows: of the manifest, by number; a training view may depend on any part of a row.
@@ -77,7 +82,7 @@ class FeatureCache:
                 return _embed(network, compute.move(batch.pixels))
 
         wanted = _Wanted(numbers, self._names(numbers, epoch), read, embed, np.dtype(np.float16))
-        return self._find_or_compute(network, wanted, arithmetic)
+        return self._find_or_compute(network, wanted, arithmetic, compute.processes)
 
     def scored(
         self, network: Network, numbers: NDArray[np.int64], read: Read, compute: Compute
@@ -97,7 +102,8 @@ class FeatureCache:
             return _embed(network, compute.move(batch.pixels))
 
         wanted = _Wanted(numbers, self._names(numbers, None), read, embed, np.dtype(np.float32))
-        return self._find_or_compute(network, wanted, f"float32 fp32 {compute.device.type}")
+        arithmetic = f"float32 fp32 {compute.device.type}"
+        return self._find_or_compute(network, wanted, arithmetic, compute.processes)
 
     def _names(self, numbers: NDArray[np.int64], epoch: int | None) -> list[str]:
         if epoch is None:
@@ -106,18 +112,21 @@ class FeatureCache:
         texts = (f"{self.pixels[n]} {n} {self.rows[n]!r}" for n in numbers.tolist())
         return [hashlib.blake2b(text.encode(), digest_size=16).hexdigest() for text in texts]
 
-    def _find_or_compute(self, network: Network, wanted: "_Wanted", arithmetic: str) -> Tensor:
+    def _find_or_compute(
+        self, network: Network, wanted: "_Wanted", arithmetic: str, processes: Processes
+    ) -> Tensor:
         network.eval()
-        if self.store is None:
-            return _gather(wanted.names, [_compute(wanted, wanted.names, lambda block: block)])
+        if self.store is None or not processes.share.is_first:
+            blocks = _fill(wanted, [], lambda block: block, processes)
+            return _gather(wanted.names, blocks) if blocks else torch.empty(0, 0)
         own = f"{backbone_digest(network)} {self.view} {arithmetic} {_versions(_LIBRARIES)}"
         key = hashlib.blake2b(own.encode(), digest_size=16).hexdigest()
-        blocks = self.store.blocks(key, wanted.names)
-        if _missing(wanted.names, blocks):
-            with self.store.alone(key):
+        with ExitStack() as waiting:
+            blocks = self.store.blocks(key, wanted.names)
+            if _missing(wanted.names, blocks):
+                waiting.enter_context(self.store.alone(key))
                 blocks = self.store.blocks(key, wanted.names)  # of a process that was faster
-                if missing := _missing(wanted.names, blocks):
-                    blocks.append(_compute(wanted, missing, partial(self.store.add, key)))
+            blocks = _fill(wanted, blocks, partial(self.store.add, key), processes)
         return _gather(wanted.names, blocks)
 
 
@@ -157,29 +166,50 @@ class _Wanted:
     dtype: np.dtype[Any]
 
 
-def _missing(names: Sequence[str], blocks: Sequence[Block]) -> list[str]:
-    """Return which of `names` no block holds, in their order."""
-    held = {name for block in blocks for name in block.names}
-    return [name for name in names if name not in held]
-
-
-@torch.inference_mode()
-def _compute(wanted: _Wanted, names: Sequence[str], keep: Callable[[Block], Block]) -> Block:
-    """Return the rows `names` as a block, kept whole or not at all.
+def _fill(
+    wanted: _Wanted,
+    blocks: list[Block],
+    keep: Callable[[Block], Block],
+    processes: Processes,
+) -> list[Block]:
+    """Return `blocks` and what they lack, computed by all and kept whole; to the others nothing.
 
     On a card, batches of other rows may round other bits: a run that is killed and goes on has to
     compute the same batches again.
     """
+    missing = processes.first(lambda: _missing(wanted.names, blocks))
+    parts = processes.collect(_compute(wanted, processes.share.part(missing))) if missing else []
+    return [*blocks, keep(_joined(parts))] if parts else blocks
+
+
+def _missing(names: Sequence[str], blocks: Sequence[Block]) -> list[str]:
+    """Return which of `names` no block holds, once each, in their order."""
+    held = {name for block in blocks for name in block.names}
+    return [name for name in dict.fromkeys(names) if name not in held]
+
+
+def _joined(parts: Sequence[Block]) -> Block:
+    """Return the parts that have rows as one block."""
+    filled = [part for part in parts if part.names]
+    if len(filled) == 1:  # of a single one nothing is copied
+        return filled[0]
+    names = tuple(name for part in filled for name in part.names)
+    return Block(names, np.concatenate([part.features for part in filled]))
+
+
+@torch.inference_mode()
+def _compute(wanted: _Wanted, names: Sequence[str]) -> Block:
+    """Return the rows `names` as a block."""
     name_of = dict(zip(wanted.numbers.tolist(), wanted.names, strict=True))
     number_of = {name: number for number, name in reversed(name_of.items())}
-    numbers = np.array([number_of[name] for name in dict.fromkeys(names)], dtype=np.int64)
+    numbers = np.array([number_of[name] for name in names], dtype=np.int64)
     features, done = np.empty((len(numbers), 0), wanted.dtype), list[str]()
     for batch in wanted.read(numbers):
         part = wanted.embed(batch).float().cpu().numpy()
         features = _with_room(features, part)
         features[len(done) : len(done) + len(part)] = part
         done += [name_of[number] for number in batch.numbers.tolist()]
-    return keep(Block(tuple(done), features))
+    return Block(tuple(done), features)
 
 
 def _with_room(features: NDArray[Any], part: NDArray[np.float32]) -> NDArray[Any]:
