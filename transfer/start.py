@@ -127,7 +127,7 @@ def fit(  # noqa: PLR0913  # the everyday settings, each by its name
         strategy: lp-ft, probe, partial, gradual, finetune or scratch.
         epochs: passes over the training rows.
         size: side of the picture the network sees, px.
-        batch_size: rows of a step.
+        batch_size: rows of a batch, of all processes together.
         lr: peak learning rate; "auto" finds one.
         seed: moves first weights, order and views; never the split.
         name: of the run.
