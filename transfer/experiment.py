@@ -98,7 +98,9 @@ def run(
         log_pictures=log_pictures,
         processes=processes.share.size,
     )
-    with closing(tracker, plan.name), interruption.heeded():
+    # In this order: a launcher that misses one process tells the others to end, and the record of
+    # the first one has to be closed all the same.
+    with interruption.heeded(), closing(tracker, plan.name):
         kept = processes.first(lambda: _begin(plan, rows, logbook, place, card, compute))
         hear, decide = _hear(logbook, plan, progress), _decide(logbook, kept, processes)
         host = Host(compute, progress, hear, kept.checkpoints, interruption, decide)

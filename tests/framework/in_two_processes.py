@@ -44,13 +44,13 @@ TRAIN, VAL = np.arange(37), np.arange(37, 48)
 """37 rows in batches of at most 8 are 8, 8, 7, 7 and 7: two processes cannot share them evenly."""
 TARGETS = np.arange(48) % CLASSES
 TRAINING = TrainingSettings(batch_statistics="frozen", warmup=0.0)
-# A weak penalty would blow up the last digits in which adapted statistics differ.
 PROBE = ProbeSettings(l2=(1.0,))
 RECIPE = Recipe(epochs=2, seed=4, lr=3e-3, batch_size=8, training=TRAINING, probe=PROBE)
 HARD = TRAINING.model_copy(update={"accumulate": 2, "clip_norm": 0.05, "ema": 0.9})
 DRAWN = TRAINING.model_copy(update={"batch_statistics": "updated", "dropout": 0.3, "mixup": 0.4})
 CASES = {
-    "probed": RECIPE,
+    "adapted": RECIPE,
+    "probed": RECIPE.model_copy(update={"strategy": "partial"}),
     "hard": RECIPE.model_copy(update={"strategy": "finetune", "training": HARD}),
     "found": RECIPE.model_copy(update={"strategy": "finetune", "lr": "auto", "epochs": 1}),
     "drawn": RECIPE.model_copy(update={"strategy": "finetune", "training": DRAWN}),

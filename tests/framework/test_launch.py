@@ -96,7 +96,19 @@ def test_two_processes_learn_what_one_does_from_the_same_batches(
         assert_close(each[case]["weights"], alone["weights"])
 
 
-@pytest.mark.parametrize("case", ["probed", "hard", "found", "drawn"])
+def test_two_processes_adapt_to_the_statistics_that_one_does(came: Came, tmp_path: Path) -> None:
+    alone = teach(ALONE, tmp_path, CASES["adapted"])
+    for each in came:
+        moments = [
+            {name: tensor for name, tensor in weights.items() if ".running_" in name}
+            for weights in (each["adapted"]["weights"], alone["weights"])
+        ]
+        assert_close(*moments)
+        # Features are rounded to float16: what differs in the last digit may go either way.
+        assert each["adapted"]["losses"] == pytest.approx(alone["losses"], rel=0.02)
+
+
+@pytest.mark.parametrize("case", ["adapted", "probed", "hard", "found", "drawn"])
 def test_both_processes_end_with_the_same_bits(came: Came, case: str) -> None:
     first, second = (each[case] for each in came)
     assert first["losses"] == second["losses"]

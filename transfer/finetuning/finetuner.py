@@ -124,9 +124,8 @@ class Trainer:
         checkpoints: Checkpoints,
     ) -> None:
         self._network, self._training, self._recipe = network, training, recipe
-        self._compute, self._processes = compute, compute.processes
-        self._best, self._checkpoints = best, checkpoints
-        settings = recipe.training
+        self._compute, self._best, self._checkpoints = compute, best, checkpoints
+        self._processes, settings = compute.processes, recipe.training
         self._epochs = recipe.passes(training.rows)
         self._steps = math.ceil(training.batches_per_epoch / settings.accumulate)
         self._schedule = Schedule(settings, recipe.peak_lr, self._epochs * self._steps)
@@ -253,7 +252,8 @@ class Trainer:
         loss, speed = done.loss / self._training.rows, self._training.rows / done.seconds
         improved = self._best.offer(self._judged, validation, done.epoch)
         self._schedule.hear(self._best.rank(validation))
-        log = EpochLog(done.epoch, loss, self._head_lr, speed, validation.scores, improved)
+        lr = float(self._optimizer.param_groups[-1]["lr"])  # of the head, in the last step
+        log = EpochLog(done.epoch, loss, lr, speed, validation.scores, improved)
         self._logs.append(log)
         self._position = _Position(epoch=done.epoch + 1)
         self.save()
@@ -298,8 +298,3 @@ class Trainer:
         minutes = self._recipe.machine.checkpoint_minutes
         if minutes and self._processes.total(time.monotonic() - self._saved > 60 * minutes):
             self.save()
-
-    @property
-    def _head_lr(self) -> float:
-        """Learning rate of the head in the last step."""
-        return float(self._optimizer.param_groups[-1]["lr"])
