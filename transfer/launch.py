@@ -148,10 +148,10 @@ class Launched:
         A launcher ends all processes as soon as one has failed: the first one, which writes, must
         not be cut off by another that has nothing left to do.
         """
-        if not self._lost:
-            with suppress(ProcessError):
-                self._agree(ProcessError(f"process {self.share.rank} has ended"))
-        if dist.is_initialized():
+        if self._lost or not dist.is_initialized():
+            return
+        with suppress(ProcessError):
+            self._agree(ProcessError(f"process {self.share.rank} has ended"))
             dist.destroy_process_group()
 
     def _meet(self, value: float = 0.0) -> list[float]:
@@ -212,7 +212,7 @@ class Launched:
             self._lost = True
             raise ProcessError(
                 f"process {self.share.rank} of {self.share.size} lost the others: one was killed, "
-                f"or gave no answer for {_PATIENCE} hours; see what it said itself. A run that has "
+                f"or gave no answer for {_PATIENCE} h; see what it said itself. A run that has "
                 f"begun goes on with torchrun ... -m transfer resume RUN ({error})"
             ) from error
 
