@@ -213,7 +213,8 @@ class Launched:
             raise ProcessError(
                 f"process {self.share.rank} of {self.share.size} lost the others: one was killed, "
                 f"or gave no answer for {_PATIENCE} h; see what it said itself. A run that has "
-                f"begun goes on with torchrun ... -m transfer resume RUN ({error})"
+                "begun goes on with torchrun ... -m transfer resume RUN "
+                f"({str(error).partition('. ')[0]})"
             ) from error
 
 
