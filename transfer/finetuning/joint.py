@@ -17,16 +17,17 @@ def add_up(network: nn.Module, loss: float, processes: Processes) -> float:
     """Return the sum of `loss`; add up the gradients that led to it, in place.
 
     Each process comes with the part that its rows have in the mean of the step, so that the sums
-    are the loss and the gradients of all rows, however unevenly they are shared. One sum over all
-    weights, behind the backward pass: it is exact to reason about whatever is frozen, unused or
-    accumulated. (DistributedDataParallel begins to send sooner, which gains some percent between
-    cards.)
+    are the loss and the gradients of all rows, however unevenly they are shared. It is one sum over
+    all weights, behind the backward pass: DistributedDataParallel sends while it still computes,
+    but has to be told of all that is frozen, unused or accumulated, and weighs processes, not rows.
 
     Running statistics of batch norm that move become the mean over the processes. They are not used
     in a step, so that any time before they are read would do; but at every step each checkpoint and
     each average of the weights is one that all processes agree on, and those of the first process
     alone would know fewer rows.
     """
+    if processes.share.size == 1:
+        return loss
     gradients = [weight.grad for weight in network.parameters() if weight.grad is not None]
     moments = [
         moment
@@ -43,8 +44,8 @@ def add_up(network: nn.Module, loss: float, processes: Processes) -> float:
 def rows_of_a_mean(rows: int, compute: Compute) -> int:
     """Return over how many of `rows` rows of a step batch norm takes its means.
 
-    On cards those of all processes, see `synchronize`; on processors, where that would cost more
-    than the step, those of one process.
+    On cards those of all processes, see `synchronize`; on CPUs, for which torch has no such layer,
+    those of one process.
 
     Raises:
         RecipeError: a process would have no rows.
