@@ -72,7 +72,7 @@ class Launched:
         self.share, self.stopped = share, False
         self._pending: Callable[[], BaseException | None] = lambda: None
         self._agreed: BaseException | None = None
-        self._lost = False
+        self._lost, self._is_apart = False, False
 
     @torch.no_grad()
     def total(self, value: float, tensors: Sequence[Tensor] = ()) -> float:
@@ -97,7 +97,7 @@ class Launched:
 
     def first(self, make: Callable[[], T]) -> T:
         """Return what `make` gives in the first process."""
-        value = [make()] if self.share.is_first else [None]
+        value = [self._apart(make)] if self.share.is_first else [None]
         self._meet()
         self._exchange(dist.broadcast_object_list, value, src=0)
         return value[0]  # type: ignore[return-value]  # what the first made
@@ -116,7 +116,7 @@ class Launched:
 
     def in_turn(self, make: Callable[[], T]) -> T:
         """Return what `make` gives, called by one process of each machine first."""
-        made = [make()] if self.share.local_rank == 0 else []
+        made = [self._apart(make)] if self.share.local_rank == 0 else []
         self._meet()
         return made[0] if made else make()
 
@@ -154,13 +154,23 @@ class Launched:
             self._agree(ProcessError(f"process {self.share.rank} has ended"))
             dist.destroy_process_group()
 
+    def _apart(self, make: Callable[[], T]) -> T:
+        self._is_apart = True
+        try:
+            return make()
+        finally:
+            self._is_apart = False
+
     def _meet(self, value: float = 0.0) -> list[float]:
         """Return what each process brought, by rank.
 
         Raises:
             BaseException: what ended one of the processes.
             ProcessError: one has gone.
+            RuntimeError: the others do something else meanwhile.
         """
+        if self._is_apart:
+            raise RuntimeError("what one process makes for all may ask nothing of the others")
         signal = self._pending()
         if signal is not None:
             raise self._agree(signal)

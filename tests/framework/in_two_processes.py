@@ -190,7 +190,7 @@ def ended_by(processes: Processes, do: Callable[[], object]) -> str:
     try:
         with processes.together():
             do()
-    except (TransferError, KeyError) as error:
+    except (TransferError, KeyError, RuntimeError) as error:
         return f"{type(error).__name__}: {error}"
     return "nothing"
 
@@ -211,6 +211,7 @@ def main(folder: Path) -> None:
         came[name] = ended_by(
             processes, lambda n=name, m=meet: teach(processes, folder / n, drawn, (3, m))
         )
+    came["nested"] = ended_by(processes, lambda: processes.first(lambda: processes.total(1)))
     torch.save(came, folder / f"came {processes.share.rank}.pt")
 
 

@@ -147,6 +147,11 @@ def test_a_mistake_of_ours_keeps_its_traceback_where_it_was_made(came: Came) -> 
     assert came[0]["failed"].startswith("ProcessError: process 1 of 2 failed, as it says itself")
 
 
+def test_what_one_process_makes_for_all_may_not_wait_for_the_others(came: Came) -> None:
+    assert came[0]["nested"].startswith("RuntimeError: what one process makes for all may ask")
+    assert came[1]["nested"].startswith("ProcessError: process 0 of 2 failed")
+
+
 def test_a_process_that_is_killed_is_missed_at_once() -> None:
     script = (
         "import os, signal\n"
