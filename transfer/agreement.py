@@ -63,6 +63,8 @@ def agree_on_plan(make: Callable[[], Plan], processes: Processes) -> Plan:
         ManifestError: another machine has other data there.
         TransferError: as `make` does.
     """
+    if processes.share.size == 1:
+        return make()
     own: list[Plan] = []
 
     def decide() -> _Agreed:

@@ -36,6 +36,8 @@ class Second(Alone):
 class First(Alone):
     """The first process; the second hears what it says."""
 
+    share = Share(0, 2, 0, 2)
+
     def __init__(self, second: Second) -> None:
         self._second = second
 
