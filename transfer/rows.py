@@ -23,7 +23,7 @@ from transfer.progress import Progress, Step
 from transfer.recipe import Strategy
 from transfer.samples.predictions import Predictions, Said
 from transfer.scoring.metrics import SCORECARDS, point_scores, scorer_for, with_thresholds
-from transfer.scoring.predict import mean_over_views, predict_rows
+from transfer.scoring.predict import joined, mean_over_views, predict_rows
 
 
 class Rows:
@@ -52,6 +52,7 @@ class Rows:
             framing=recipe.framing,
             memory_bytes=memory_for_pixels(recipe.machine.cache_gb),
         )
+        self.pictures.share(compute.processes.share.local_size)
         self._pixels = as_names(manifest.rows["pixels"])
         self._features = _feature_cache(plan, self.pictures, self._pixels, progress)
         self._batches = Batches(
@@ -62,6 +63,7 @@ class Rows:
             seed=recipe.seed,
             workers=loader_workers(recipe.machine, compute),
             threads=compute.threads,
+            share=compute.processes.share,
         )
 
     def map_pixels(self) -> None:
@@ -100,7 +102,7 @@ class Rows:
             objective=self._objective,
             loss=make_loss(manifest.target, recipe.training, counts, recipe.head),
             predict=self._predict,
-            score=lambda said: point_scores(self._predictions("val", said), self.scorer),
+            score=self._score,
             headline=self._plan.headline,
             by_embeddings=self._by_embeddings,
         )
@@ -133,6 +135,12 @@ class Rows:
         with self._progress.step("measuring bands", len(numbers), "images") as step:
             pictures = (self._counted(int(number), step) for number in numbers)
             return Normalization(*band_statistics(pictures, no_data))
+
+    def _score(self, said: Said) -> dict[str, float]:
+        # By one process: it decides which weights are kept, in all of them.
+        return self._compute.processes.first(
+            lambda: point_scores(self._predictions("val", said), self.scorer)
+        )
 
     def _counted(self, number: int, step: Step) -> Pixels:
         step.advance()
@@ -167,23 +175,33 @@ class Rows:
         what: str = "scoring val",
         view: int | None = None,
     ) -> Said:
-        read = self._batches
-        with self._progress.step(what, len(numbers), "images") as step:
-            return predict_rows(
-                network,
-                read.plain(numbers) if view is None else read.fixed(numbers, view),
-                self._objective.probabilities,
-                embeddings=self._by_embeddings,
-                on_batch=step.advance,
+        """Return what `network` says of rows; each process asks it about a part of them."""
+        own, read = self._compute.processes.share.part(numbers), self._batches
+        with self._progress.step(what, len(own), "images") as step:
+            said = (
+                None
+                if not len(own)
+                else predict_rows(
+                    network,
+                    read.plain(own) if view is None else read.fixed(own, view),
+                    self._objective.probabilities,
+                    embeddings=self._by_embeddings,
+                    on_batch=step.advance,
+                )
             )
+        return joined([part for part in self._compute.processes.gather(said) if part is not None])
 
     @torch.inference_mode()
     def _predict_frozen(self, network: Network, numbers: NDArray[np.int64], what: str) -> Said:
         with self._progress.step(what, len(numbers), "images") as step:
             features = self._features.scored(network, numbers, self._batches.plain, self._compute)
             step.advance(len(numbers))
-        logits = network.head(self._compute.move(features)).float()
-        return Said(self._objective.probabilities(logits).cpu().numpy(), features.numpy())
+
+        def said() -> Said:
+            logits = network.head(self._compute.move(features)).float()
+            return Said(self._objective.probabilities(logits).cpu().numpy(), features.numpy())
+
+        return self._compute.processes.first(said)  # which alone has the features
 
 
 def _feature_cache(

@@ -102,8 +102,8 @@ class TrainingSettings(Settings):
     """Batches whose gradients make one step: a large step where memory holds small batches. One, as
     more steps learn faster from the same rows."""
     mixup: float = Field(default=0.0, ge=0)
-    """Alpha of mixup, which blends pairs of pictures; 0 is off, as a short run would underfit; 0.2
-    is usual for long runs and from scratch."""
+    """Alpha of mixup, which blends pairs of pictures, of one process where there are several; 0 is
+    off, as a short run would underfit; 0.2 is usual for long runs and from scratch."""
     cutmix: float = Field(default=0.0, ge=0)
     """Alpha of cutmix, which pastes a box of one picture into another; 0 is off, as it may hide
     what the label speaks of; 1 is usual. With mixup on as well a coin picks one for each batch."""
@@ -129,7 +129,8 @@ class TrainingSettings(Settings):
     """Last stage that partial leaves as it is, as in layer2; unset takes the lower half of them."""
     batch_statistics: Literal["auto", "frozen", "updated"] = "auto"
     """Batch norm's running statistics; auto freezes them where a batch has under 16 rows, too few
-    for a mean, but not from scratch, where there are none to keep."""
+    for a mean, but not from scratch, where there are none to keep. Of several processes on CPUs
+    each takes the mean over its own part of a batch; on cards it is over all of it."""
 
     @property
     def decay(self) -> float:
@@ -147,7 +148,7 @@ class MachineSettings(Settings):
     workers: int | None = Field(default=None, ge=0)
     """Processes that read pictures; unset lets the machine decide. No effect on results."""
     threads: int | None = Field(default=None, ge=1)
-    """Threads of a step; unset takes every core."""
+    """Threads of a step; unset takes every core, its part of them where processes share them."""
     deterministic: bool = False
     """Take only algorithms that give the same bits again, slower on a card; a CPU always does."""
     checkpoint_minutes: float = Field(default=10, ge=0)

@@ -34,7 +34,9 @@ Strategy = Annotated[
 ]
 Epochs = Annotated[int | None, typer.Option(help="Passes over the data.", show_default=False)]
 Size = Annotated[int | None, typer.Option(help="Side of the picture, px.", show_default=False)]
-BatchSize = Annotated[int | None, typer.Option(help="Pictures a step.", show_default=False)]
+BatchSize = Annotated[
+    int | None, typer.Option(help="Pictures a batch, of all processes.", show_default=False)
+]
 Rate = Annotated[
     str | None, typer.Option("--lr", help="Peak learning rate, or auto.", show_default=False)
 ]

@@ -2,10 +2,12 @@
 
 import hashlib
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any
+from itertools import chain
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -13,10 +15,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from transfer.cache.block import Block, Names, as_names, locate
-from transfer.cache.row_store import RowStore, Writer
+from transfer.cache.row_store import RowStore
 from transfer.finetuning.devices import Compute
 from transfer.network.backbone import Network
 from transfer.pixels.batches import Batch
+from transfer.processes import Processes
 from transfer.samples.manifest import Row
 
 Read = Callable[[NDArray[np.int64]], Iterable[Batch]]
@@ -34,6 +37,9 @@ class FeatureCache:
     That is the backbone's weights and statistics, its normalization, the view, the arithmetic and
     the libraries, and for each row the digest of its decoded pixels. So another split, other
     labels, more files or fewer reuse what is there.
+
+    Several processes compute a share each of what is missing. The first one keeps and returns it;
+    the others, which fit nothing, get no rows.
 
     Attributes:
         rows: of the manifest, by number; a training view may depend on any part of a row.
@@ -78,7 +84,7 @@ class FeatureCache:
                 return _embed(network, compute.move(batch.pixels))
 
         wanted = _Wanted(numbers, self._names(numbers, epoch), read, embed, np.dtype(np.float16))
-        return self._find_or_compute(network, wanted, arithmetic)
+        return self._find_or_compute(network, wanted, arithmetic, compute.processes)
 
     def scored(
         self, network: Network, numbers: NDArray[np.int64], read: Read, compute: Compute
@@ -98,7 +104,8 @@ class FeatureCache:
             return _embed(network, compute.move(batch.pixels))
 
         wanted = _Wanted(numbers, self._names(numbers, None), read, embed, np.dtype(np.float32))
-        return self._find_or_compute(network, wanted, f"float32 fp32 {compute.device.type}")
+        arithmetic = f"float32 fp32 {compute.device.type}"
+        return self._find_or_compute(network, wanted, arithmetic, compute.processes)
 
     def _names(self, numbers: NDArray[np.int64], epoch: int | None) -> Names:
         if epoch is None:
@@ -107,19 +114,35 @@ class FeatureCache:
         texts = (f"{self.pixels[n].decode()} {n} {self.rows[n]!r}" for n in numbers.tolist())
         return as_names(_digest(text) for text in texts)
 
-    def _find_or_compute(self, network: Network, wanted: "_Wanted", arithmetic: str) -> Tensor:
+    def _find_or_compute(
+        self, network: Network, wanted: "_Wanted", arithmetic: str, processes: Processes
+    ) -> Tensor:
         network.eval()
         key = _digest(
             f"{backbone_digest(network)} {self.view} {arithmetic} {_versions(_LIBRARIES)}"
         )
-        blocks = self.store.blocks(key, wanted.names)
-        if _missing(wanted.names, blocks).any():
-            with self.store.alone(key):
-                blocks = self.store.blocks(key, wanted.names)  # of a process that was faster
-                missing = _missing(wanted.names, blocks)
-                if missing.any():
-                    blocks += _compute(wanted, missing, self.store, key)
-        return _gather(wanted.names, blocks)
+        with ExitStack() as waiting:
+            blocks = list[Block]()
+            if processes.share.is_first:
+                blocks = self.store.blocks(key, wanted.names)
+                if len(_missing(wanted, blocks)):
+                    waiting.enter_context(self.store.alone(key))
+                    blocks = self.store.blocks(key, wanted.names)  # of a process that was faster
+            missing = processes.first(lambda: _missing(wanted, blocks))
+            if len(missing):
+                parts: Iterable[_Part] = _computed(wanted, processes.share.part(missing))
+                if processes.share.size > 1:
+                    parts = chain.from_iterable(processes.collect(list(parts)))
+                blocks += self._keep(parts, key, len(missing), len(wanted.names))
+        return _gather(wanted.names, blocks) if blocks else torch.empty(0, 0)
+
+    def _keep(self, parts: Iterable["_Part"], key: str, rows: int, of: int) -> list[Block]:
+        """Return `parts`, so many rows of a set of `of`, kept all together or not at all."""
+        with self.store.writer(key, rows, of=of, memory=True) as writer:
+            for names, features in parts:
+                for name, row in zip(names.tolist(), features, strict=True):
+                    writer.append(name, row)
+            return writer.publish()
 
 
 def _embed(network: Network, pixels: Tensor) -> Tensor:
@@ -158,36 +181,35 @@ class _Wanted:
     dtype: np.dtype[Any]
 
 
-def _missing(names: Names, blocks: Sequence[Block]) -> NDArray[np.bool_]:
-    """Return which of `names` (n,) no block holds, (n,)."""
-    return locate(names, blocks)[0] < 0
+class _Part(NamedTuple):
+    """Some rows that were computed: their names (n,) and features (n, D)."""
+
+    names: Names
+    features: NDArray[Any]
 
 
-@torch.inference_mode()
-def _compute(wanted: _Wanted, missing: NDArray[np.bool_], store: RowStore, key: str) -> list[Block]:
-    """Return the rows that are `missing` (n,), kept all together or not at all.
+def _missing(wanted: _Wanted, blocks: Sequence[Block]) -> NDArray[np.int64]:
+    """Return which of the rows no block holds, (m,), in their order, equal ones once."""
+    absent = np.flatnonzero(locate(wanted.names, blocks)[0] < 0)
+    _, first = np.unique(wanted.names[absent], return_index=True)
+    return absent[np.sort(first)]
+
+
+def _computed(wanted: _Wanted, chosen: NDArray[np.int64]) -> Iterator[_Part]:
+    """Yield the rows `chosen` (m,), a batch at a time.
 
     On a card, batches of other rows may round other bits: a run that is killed and goes on has to
     compute the same batches again.
     """
-    absent = np.flatnonzero(missing)
-    _, first = np.unique(wanted.names[absent], return_index=True)  # equal rows are computed once
-    chosen = absent[np.sort(first)]
     by_number = chosen[np.argsort(wanted.numbers[chosen])]
     dtype = wanted.dtype
-    with store.writer(key, len(chosen), of=len(wanted.names), memory=True) as writer:
-        for batch in wanted.read(wanted.numbers[chosen]):
-            part = wanted.embed(batch).float().cpu().numpy()
-            if dtype == np.float16 and np.abs(part).max(initial=0) > _MOST_FLOAT16:
-                dtype = np.dtype(np.float32)  # from here on; what was rounded stays so
-            places = np.searchsorted(wanted.numbers[by_number], batch.numbers.numpy())
-            _append(writer, wanted.names[by_number[places]], part.astype(dtype))
-        return writer.publish()
-
-
-def _append(writer: Writer, names: Names, features: NDArray[Any]) -> None:
-    for name, row in zip(names.tolist(), features, strict=True):
-        writer.append(name, row)
+    for batch in wanted.read(wanted.numbers[chosen]):
+        with torch.inference_mode():
+            features = wanted.embed(batch).float().cpu().numpy()
+        if dtype == np.float16 and np.abs(features).max(initial=0) > _MOST_FLOAT16:
+            dtype = np.dtype(np.float32)  # from here on; what was rounded stays so
+        places = np.searchsorted(wanted.numbers[by_number], batch.numbers.numpy())
+        yield _Part(wanted.names[by_number[places]], features.astype(dtype))
 
 
 def _gather(names: Names, blocks: Sequence[Block]) -> Tensor:
