@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from transfer.errors import OutputError
 from transfer.samples.new_folder import new_folder
 
-_FOLDER = "features-1"  # another number for another form, framing, or use of the backbone
+_FOLDER = "features-2"  # another number for another form, framing, or use of the backbone
 _ROWS, _FEATURES = "rows.npy", "features.npy"
 _ROW = np.dtype([("name", "S32"), ("checksum", "<u4")])
 _ABANDONED_SECONDS = 86_400  # a folder that is still unfinished after a day never will be

@@ -22,6 +22,7 @@ from transfer.samples.manifest import Row
 Read = Callable[[NDArray[np.int64]], Iterable[Batch]]
 """Row numbers (n,) -> their batches, in any order."""
 
+_ROWS = 16  # of a batch, or a multiple of it
 _MOST_FLOAT16 = float(np.finfo(np.float16).max)
 _LIBRARIES = ("resnet-transfer", "torch", "timm", "opencv-python-headless")
 _PASS_LIBRARIES = ("albumentations",)
@@ -128,12 +129,15 @@ class FeatureCache:
 def _embed(network: Network, pixels: Tensor) -> Tensor:
     """Return features (B, D) that do not depend on which rows are in a batch together.
 
-    On a CPU a row gives the same bits in every batch but one of its own, which takes another path
-    (seen with ResNets of 10, 18 and 50 layers in both precisions); so no row is alone.
+    On a CPU a row has the same bits in batches of 16, 32, 48, ... rows, and may have others in
+    small and odd ones, which take other paths (seen with one row alone; and in one thread without
+    AVX-512 with under 16 rows, and 21 to 23). So the last row is repeated.
     """
-    if len(pixels) > 1:
-        return network.embed(pixels)
-    return network.embed(pixels.expand(2, -1, -1, -1))[:1]
+    rows = len(pixels)
+    if lacking := -rows % _ROWS:
+        pixels = torch.cat([pixels, pixels[-1:].expand(lacking, -1, -1, -1)])
+        pixels = pixels.contiguous(memory_format=torch.channels_last)
+    return network.embed(pixels)[:rows]
 
 
 def backbone_digest(network: Network) -> str:

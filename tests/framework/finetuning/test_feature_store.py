@@ -88,7 +88,7 @@ def test_a_process_that_dies_while_writing_leaves_nothing_to_be_found(
     monkeypatch.undo()
     assert store(tmp_path).blocks(KEY, ["a"]) == []
     # what even the end of the process could not clear away
-    left = tmp_path / "features-1" / KEY / ".unfinished-x"
+    left = tmp_path / "features-2" / KEY / ".unfinished-x"
     left.mkdir(parents=True)
     assert store(tmp_path).blocks(KEY, ["a"]) == []
     os.utime(left, (0, 0))
