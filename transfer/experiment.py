@@ -83,8 +83,7 @@ def run(
     processes = place.processes
     recipe = processes.first(lambda: place.decided(plan.settled.recipe))
     compute, interruption = choose_compute(recipe.machine, processes), Interruption(processes)
-    rows = Rows(plan, compute, progress)
-    processes.in_turn(rows.map_pixels)
+    rows = _rows_on_disk(plan, compute, progress)
     lesson = rows.lesson()
     network, weights = assemble(plan, rows, place, progress)
     logbook = Logbook(plan, tracker, log_pictures=log_pictures)
@@ -123,6 +122,13 @@ def run(
     if result.status == "FINISHED":
         processes.first(kept.checkpoints.remove)
     return result
+
+
+def _rows_on_disk(plan: Plan, compute: Compute, progress: Progress) -> Rows:
+    """Return the rows of `plan`, their pixels mapped from disk as far as there is room."""
+    rows = Rows(plan, compute, progress)
+    compute.processes.in_turn(rows.map_pixels)
+    return rows
 
 
 def _begin(

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from transfer.finetuning.feature_store import FeatureStore
 
 from transfer.errors import ManifestError, TransferError
 from transfer.finetuning.checkpoint import Checkpoints
 from transfer.finetuning.devices import Compute
-from transfer.finetuning.feature_store import FeatureStore
 from transfer.finetuning.features import FeatureCache
 from transfer.finetuning.finetuner import EpochLog
 from transfer.finetuning.interruption import Interruption

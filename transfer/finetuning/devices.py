@@ -37,11 +37,16 @@ class Compute:
     reason: str
     processes: Processes = ALONE
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """What convolutions are computed in while training."""
+        return torch.bfloat16 if self.precision == "bf16" else torch.float32
+
     def autocast(self) -> AbstractContextManager[object]:
         """Return the context in which training computes; scoring stays outside of it, in fp32."""
         if self.precision == "fp32":
             return nullcontext()
-        return torch.autocast(self.device.type, dtype=torch.bfloat16)
+        return torch.autocast(self.device.type, dtype=self.dtype)
 
     def move(self, tensor: Tensor) -> Tensor:
         """Return `tensor` on the device; a copy from pinned memory does not wait."""

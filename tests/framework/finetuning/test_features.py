@@ -14,7 +14,7 @@ from transfer.cache.row_store import RowStore
 from transfer.finetuning.devices import Compute
 from transfer.finetuning.features import FeatureCache, backbone_digest
 from transfer.finetuning.probe import Labelled, cross_entropy, fit_linear_head
-from transfer.network.backbone import Network, Normalization
+from transfer.network.backbone import Network, Normalization, build_network
 from transfer.pixels.batches import Batch, Batches
 from transfer.samples.manifest import Row
 from transfer.settings import ProbeSettings
@@ -185,8 +185,10 @@ def test_only_rows_that_are_fitted_on_are_rounded(
         fitted = cache.fitted_on(build(), ALL, reader, rounded)
         plain = cache.fitted_on(build(), ALL, reader, compute)
         expected = exact(build(), batches, ALL)
-        assert torch.equal(scored, expected)
-        assert torch.equal(plain, expected.half())
+        assert torch.allclose(scored, expected, rtol=1e-5, atol=1e-6)
+        assert not torch.equal(scored, scored.half().float())
+        assert torch.allclose(plain.float(), expected, rtol=2**-10, atol=1e-6)
+        assert not torch.equal(plain.float(), expected)
         assert fitted.dtype == torch.float16
         assert not torch.equal(fitted, plain)
 
@@ -241,10 +243,35 @@ def test_a_row_alone_has_the_bits_that_it_has_among_others(
     build, cache: FeatureCache, reader: Reader, compute: Compute
 ) -> None:
     alone = replace(cache, store=RowStore("features", 0, pytest.fail))
-    together = alone.scored(build(), ALL, reader, compute)
-    for number in ALL[:5]:
-        by_itself = alone.scored(build(), np.array([number]), reader, compute)
-        assert torch.equal(by_itself[0], together[number])
+    for of in (alone.scored, alone.fitted_on):
+        together = of(build(), ALL, reader, compute)
+        for number in ALL[:5]:
+            assert torch.equal(of(build(), ALL[[number]], reader, compute)[0], together[number])
+        assert torch.equal(of(build(), ALL[3:46:2], reader, compute), together[3:46:2])
+
+
+def test_batches_of_any_size_give_a_row_the_same_bits(
+    cache: FeatureCache, compute: Compute
+) -> None:
+    torch.manual_seed(0)
+    network, alone = (
+        build_network("resnet10t", 3),
+        replace(cache, store=RowStore("features", 0, pytest.fail)),
+    )
+    pixels = torch.randint(0, 256, (48, 3, 64, 64), dtype=torch.uint8)
+    pixels = pixels.contiguous(memory_format=torch.channels_last)
+
+    def read_by(rows: int) -> Callable[[np.ndarray], Iterator[Batch]]:
+        def read(numbers: np.ndarray) -> Iterator[Batch]:
+            for part in torch.from_numpy(numbers).split(rows):
+                yield Batch(pixels[part], torch.zeros(len(part)), part)
+
+        return read
+
+    for of in (alone.scored, alone.fitted_on):
+        expected = of(network, ALL, read_by(48), compute)
+        for rows in (5, 21, 32):
+            assert torch.equal(of(network, ALL, read_by(rows), compute), expected)
 
 
 def test_an_interrupt_leaves_nothing_so_that_the_same_batches_come_again(

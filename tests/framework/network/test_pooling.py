@@ -4,6 +4,7 @@ from torch import Tensor
 
 from transfer.errors import RecipeError
 from transfer.network.backbone import Design, build_network
+from transfer.network.folding import fold
 from transfer.network.pooling import SEVERAL
 from transfer.recipe import Recipe
 from transfer.samples.target import TargetKind
@@ -42,6 +43,14 @@ def test_what_one_stage_gives_comes_last(name: str) -> None:
     assert several.stages == SEVERAL
     assert features.shape[1] == several.head.in_features > last.shape[1]
     assert torch.allclose(features[:, -last.shape[1] :], last, atol=1e-5)
+
+
+def test_folded_batch_norms_give_the_same_maps() -> None:
+    torch.manual_seed(0)
+    network = build_network("resnet10t", 2, design=Design(stages=None)).eval()
+    with torch.inference_mode():
+        features, folded = network.embed(noise()), fold(network, torch.float32).embed(noise())
+    assert torch.allclose(folded, features, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", UNTOLD)
