@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from transfer.finetuning.feature_store import FeatureStore
 
+from transfer.cache.block import as_names
+from transfer.cache.row_store import RowStore
 from transfer.errors import ManifestError, TransferError
 from transfer.finetuning.checkpoint import Checkpoints
 from transfer.finetuning.devices import Compute
@@ -82,8 +83,9 @@ def lesson(recipe: Recipe, processes: Processes, folder: Path) -> Lesson:
     batches = Batches(pictures, TARGETS, batch_size=8, seed=recipe.seed, share=processes.share)
     objective = OBJECTIVES[TargetKind.SINGLE_LABEL]
     loss = make_loss(TargetKind.SINGLE_LABEL, recipe.training, np.bincount(TARGETS[TRAIN]))
-    names = [f"{number:016x}" for number in range(len(TARGETS))]
-    features = FeatureCache(rows, names, "", "", FeatureStore(folder, 10**9, warned))
+    names = as_names(f"{number:016x}" for number in range(len(TARGETS)))
+    store = RowStore("features", 10**9, warned, folder)
+    features = FeatureCache(rows, names, "", "", store)
     return Lesson(
         batches, features, TRAIN, VAL, TARGETS, objective, loss, predict, score, "likelihood"
     )
