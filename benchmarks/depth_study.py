@@ -2,6 +2,7 @@
 
     python benchmarks/depth_study.py DATA                       # EuroSAT chips, about half an hour
     python benchmarks/depth_study.py DATA --epochs 60 --rows 0  # on a card: all rows, long enough
+    python benchmarks/depth_study.py DATA --keep errors.csv     # what is in there is not run again
 
 The claim that residual networks were built on (He et al. 2016, arXiv:1512.03385, figure 1 and 6):
 of plain networks the deeper one has the higher *training* error, so that it is no matter of
@@ -143,25 +144,31 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("data", type=Path, help="class folders, or a table")
-    parser.add_argument("--epochs", type=int, default=10)
-    parser.add_argument("--rows", type=int, default=4000, help="chips to learn from; 0 takes all")
+    parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--rows", type=int, default=2000, help="chips to learn from; 0 takes all")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--keep", type=Path, metavar="CSV", help="of the same epochs and rows")
     asked = parser.parse_args()
 
     compute = choose_compute(TASK.defaults().machine)
     print(f"torch {torch.__version__}, {compute.describe()}; {asked.epochs} epochs\n")
     manifest = read_rows(TASK, TASK.defaults(), asked.data, Terminal()).manifest
-    lines = []
+    errors = pd.read_csv(asked.keep) if asked.keep and asked.keep.is_file() else pd.DataFrame()
     for seed in asked.seeds:
         chips = chips_of(manifest, asked.rows, seed, compute)
         for name in NETWORKS:
+            if len(errors) and ((errors["network"] == name) & (errors["seed"] == seed)).any():
+                continue
             began = time.perf_counter()
             network = train(name, chips, asked.epochs, seed, compute)
             minutes = (time.perf_counter() - began) / 60
             error = training_error(network, chips)
-            lines.append({"network": name, "seed": seed, "error": error, "minutes": minutes})
+            line = {"network": name, "seed": seed, "error": error, "minutes": minutes}
+            errors = pd.concat([errors, pd.DataFrame([line])], ignore_index=True)
+            if asked.keep:
+                errors.to_csv(asked.keep, index=False)
             print(f"{name}, seed {seed}: {100 * error:.1f} % wrong", file=sys.stderr)
-    print(table(pd.DataFrame(lines)))
+    print(table(errors))
 
 
 if __name__ == "__main__":

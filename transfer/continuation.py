@@ -1,6 +1,6 @@
 """What a run leaves behind so that it can be continued, and what must be the same then."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -34,6 +34,7 @@ class Card(BaseModel):
         weights: where those of the backbone came from, for people.
         normalization: of the network.
         log_pictures: pictures of the data may go into the record.
+        processes: how many carried it out.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -48,6 +49,7 @@ class Card(BaseModel):
     weights: str
     normalization: Normalization
     log_pictures: bool
+    processes: int
 
     def layer(self) -> Layer:
         """Return the settings of the run, as it began."""
@@ -139,7 +141,13 @@ class Continuation:
 
 
 def card_of(
-    plan: Plan, decisions: Mapping[str, Any], network: Network, *, weights: str, log_pictures: bool
+    plan: Plan,
+    decisions: Mapping[str, Any],
+    network: Network,
+    *,
+    weights: str,
+    log_pictures: bool,
+    processes: int,
 ) -> Card:
     """Return the card of a run that is about to begin."""
     return Card(
@@ -153,6 +161,7 @@ def card_of(
         weights=weights,
         normalization=network.normalization,
         log_pictures=log_pictures,
+        processes=processes,
     )
 
 
@@ -172,6 +181,21 @@ def check_settings(card: Card, defaults: Recipe) -> None:
         )
 
 
+def check_processes(card: Card, size: int) -> None:
+    """Refuse to continue with another number of processes.
+
+    Raises:
+        CheckpointError: they would draw other gaps and mixtures, and add up in another order.
+    """
+    if card.processes != size:
+        launcher = f"torchrun --nproc-per-node {card.processes} -m " if card.processes > 1 else ""
+        raise CheckpointError(
+            f"run {card.name!r} began with {card.processes} process(es), and now there are {size}: "
+            f"it would not end with the same bits. Continue it with "
+            f"{launcher}transfer resume {card.name}, or start anew with --weights {card.name}"
+        )
+
+
 def check_data(card: Card, manifest: Manifest, splits: Mapping[str, str]) -> None:
     """Refuse to continue on other rows.
 
@@ -182,12 +206,19 @@ def check_data(card: Card, manifest: Manifest, splits: Mapping[str, str]) -> Non
     if manifest.digest() == card.digest:
         _check_order(card, keys, list(splits))
         return
-    now, then = set(keys), set(splits)
     raise CheckpointError(
         f"the data in {card.data!r} are not those that run {card.name!r} began with: "
-        f"{len(now - then)} row(s) are new, {len(then - now)} are gone, and of the "
-        "others a label, a group or a split may have changed. Put them back, or start anew with "
+        f"{difference(keys, splits)}. Put them back, or start anew with "
         f"--weights {card.name} --split {card.name}"
+    )
+
+
+def difference(keys: Iterable[str], before: Iterable[str]) -> str:
+    """Return, for people, what the rows `keys` have that those `before` had not, and lack."""
+    now, then = set(keys), set(before)
+    return (
+        f"{len(now - then)} row(s) are new, {len(then - now)} are gone, and of the "
+        "others a label, a group or a split may have changed"
     )
 
 

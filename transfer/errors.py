@@ -13,6 +13,7 @@
   + StoreError            a run store that cannot be read or written
   + RunNotFoundError      no run of that name
   + OutputError           a place that cannot be written to
+  + ProcessError          processes that cannot go on together
 """
 
 
@@ -66,3 +67,7 @@ class RunNotFoundError(TransferError, LookupError):
 
 class OutputError(TransferError, OSError):
     """A place that cannot be written to."""
+
+
+class ProcessError(TransferError, RuntimeError):
+    """Processes of one run that were started wrongly, or one of which has gone."""

@@ -7,16 +7,18 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from transfer.assembly import Place, assemble
-from transfer.continuation import Continuation, card_of
-from transfer.finetuning.devices import choose_compute
+from transfer.continuation import Card, Continuation, card_of
+from transfer.finetuning.devices import Compute, choose_compute
 from transfer.finetuning.finetuner import Ending, EpochLog
 from transfer.finetuning.interruption import Interruption
-from transfer.finetuning.lesson import Host
+from transfer.finetuning.joint import start_alike
+from transfer.finetuning.lesson import Host, Learned
 from transfer.finetuning.strategies import learn
 from transfer.logbook import Logbook, flat
 from transfer.network.backbone import Network
 from transfer.plan import Plan
 from transfer.plugin.task import read_row
+from transfer.processes import Processes
 from transfer.progress import Progress
 from transfer.rows import Rows
 from transfer.samples.predictions import Predictions, Thresholds
@@ -78,44 +80,80 @@ def run(
         TransferError: a setting, a file or the training gave out; the message says what to do.
         KeyboardInterrupt: before there were weights worth keeping.
     """
-    recipe, interruption = place.decided(plan.settled.recipe), Interruption()
-    compute = choose_compute(recipe.machine)
-    rows = Rows(plan, compute, progress)
+    processes = place.processes
+    recipe = processes.first(lambda: place.decided(plan.settled.recipe))
+    compute, interruption = choose_compute(recipe.machine, processes), Interruption(processes)
+    rows = _rows_on_disk(plan, compute, progress)
     lesson = rows.lesson()
     network, weights = assemble(plan, rows, place, progress)
     logbook = Logbook(plan, tracker, log_pictures=log_pictures)
     progress.say(f"computing  {compute.describe()}")
     network.to(compute.device)
-    with closing(tracker, plan.name), interruption.heeded():
-        tags = {"transfer.weights": weights, "transfer.compute": compute.describe()}
-        record = logbook.open(tags, place.continued.record if place.continued else None)
-        kept = place.continued or Continuation.begin(
-            place.checkpoints(record),
-            card_of(plan, compute.settings(), network, weights=weights, log_pictures=log_pictures),
-            plan.manifest,
-        )
-        logbook.views(rows.pictures, rows.views, plan.manifest.numbers("train"))
-        hear, decide = _hear(logbook, plan, progress), _decide(logbook, kept)
+    start_alike(network, recipe.seed, processes)
+    card = card_of(
+        plan,
+        compute.settings(),
+        network,
+        weights=weights,
+        log_pictures=log_pictures,
+        processes=processes.share.size,
+    )
+    # In this order: a launcher that misses one process tells the others to end, and the record of
+    # the first one has to be closed all the same.
+    with interruption.heeded(), closing(tracker, plan.name):
+        kept = processes.first(lambda: _begin(plan, rows, logbook, place, card, compute))
+        hear, decide = _hear(logbook, plan, progress), _decide(logbook, kept, processes)
         host = Host(compute, progress, hear, kept.checkpoints, interruption, decide)
         learned = learn(network, lesson, recipe, host)
-        logbook.curves(learned.epoch)
-
+        processes.first(lambda: logbook.curves(learned.epoch))
         said = rows.judge(network, learned)
-        scores = _scored(said, plan, rows, logbook, learned.epoch)
-        if said:
-            card = _card(plan, network, said["val"].thresholds)
-            tracker.keep_model(partial(write_model, network=network, card=card))
-        status = _STATUS[learned.ended.ending]
-        if status == "FAILED" or plan.parent is not None:
-            kept.checkpoints.remove()  # it would go wrong again, or is not continued alone
-        run_id = tracker.finish(status)
-    if status == "FINISHED":
-        kept.checkpoints.remove()
+
+        def finish() -> RunResult:
+            scores = _scored(said, plan, rows, logbook, learned.epoch)
+            if said:
+                model = _card(plan, network, said["val"].thresholds)
+                tracker.keep_model(partial(write_model, network=network, card=model))
+            status = _STATUS[learned.ended.ending]
+            if status == "FAILED" or plan.parent is not None:
+                kept.checkpoints.remove()  # it would go wrong again, or is not continued alone
+            return _result(plan, learned, scores, said, tracker.finish(status))
+
+        result = processes.first(finish)
+    if result.status == "FINISHED":
+        processes.first(kept.checkpoints.remove)
+    return result
+
+
+def _rows_on_disk(plan: Plan, compute: Compute, progress: Progress) -> Rows:
+    """Return the rows of `plan`, their pixels mapped from disk as far as there is room."""
+    rows = Rows(plan, compute, progress)
+    compute.processes.in_turn(rows.map_pixels)
+    return rows
+
+
+def _begin(
+    plan: Plan, rows: Rows, logbook: Logbook, place: Place, card: Card, compute: Compute
+) -> Continuation:
+    """Open the record of a run, and keep what it needs to be continued."""
+    tags = {"transfer.weights": card.weights, "transfer.compute": compute.describe()}
+    record = logbook.open(tags, place.continued.record if place.continued else None)
+    kept = place.continued or Continuation.begin(place.checkpoints(record), card, plan.manifest)
+    logbook.views(rows.pictures, rows.views, plan.manifest.numbers("train"))
+    return kept
+
+
+def _result(
+    plan: Plan,
+    learned: Learned,
+    scores: Mapping[str, Mapping[str, Score]],
+    said: Mapping[str, Predictions],
+    run_id: str,
+) -> RunResult:
     return RunResult(
         run_id=run_id,
         name=plan.name,
         task=plan.task.name,
-        status=status,
+        status=_STATUS[learned.ended.ending],
         ended=": ".join(filter(None, (learned.ended.ending, learned.ended.where))),
         digest=plan.manifest.digest(),
         epoch=learned.epoch,
@@ -150,21 +188,23 @@ def _card(plan: Plan, network: Network, thresholds: Thresholds | None) -> ModelC
         backbone=network.name,
         mean=network.normalization.mean,
         std=network.normalization.std,
-        head=recipe.head.model_dump(mode="json"),
+        head={**recipe.head.model_dump(mode="json"), "stages": network.stages},
         own_reader=plan.task.read_image is not read_row,
         recipe=recipe.model_dump(mode="json"),
         thresholds=thresholds,
     )
 
 
-def _decide(logbook: Logbook, kept: Continuation) -> Callable[[str, float], None]:
+def _decide(
+    logbook: Logbook, kept: Continuation, processes: Processes
+) -> Callable[[str, float], None]:
     """Return what keeps a setting that was found by trial."""
 
-    def decide(name: str, value: float) -> None:
+    def keep(name: str, value: float) -> None:
         logbook.decision(name, value)  # first: what is not kept yet is found again, and told again
         kept.decide(name, value)
 
-    return decide
+    return lambda name, value: processes.first(lambda: keep(name, value))
 
 
 def _hear(logbook: Logbook, plan: Plan, progress: Progress) -> Callable[[EpochLog], None]:

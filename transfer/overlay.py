@@ -5,6 +5,7 @@ import json
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import date, time
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,6 +14,8 @@ from pydantic import ValidationError
 from transfer.errors import RecipeError
 from transfer.recipe import Recipe, dotted
 from transfer.settings import Settings
+
+_TIMES = (date, time)  # a datetime is a date; no setting is one
 
 _S = TypeVar("_S", bound=Settings)
 
@@ -92,14 +95,19 @@ def parse_assignments(assignments: Iterable[str]) -> Layer:
             raise RecipeError(
                 f"--set {assignment!r}: write --set key=value, as in training.patience=3"
             )
-        try:
-            parsed = tomllib.loads(f"value = {value}")["value"]
-        except tomllib.TOMLDecodeError:
-            parsed = value
+        parsed = _value(value)
         for part in reversed(key.strip().split(".")):
             parsed = {part: parsed}
         changes = _merge(changes, parsed)
     return Layer("--set", changes)
+
+
+def _value(text: str) -> Any:
+    try:
+        parsed = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+    return text if isinstance(parsed, _TIMES) else parsed  # a run may be called 2026-01-01
 
 
 def _merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,13 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
+from functools import partial
 from pathlib import Path
 
+from transfer.cache.code import code_digest
+from transfer.finetuning.schedule import check_optimizer
+from transfer.images.pictures import DECODERS, read_picture
 from transfer.network.backbone import check_size
 from transfer.network.freezing import check_stage
 from transfer.network.pretrained import FindModel, choose_weights
 from transfer.overlay import Layer, Settled, settle
+from transfer.pixels.pixel_store import PixelStore
 from transfer.plugin.task import Task
 from transfer.progress import Progress
 from transfer.recipe import Recipe
@@ -75,11 +79,12 @@ def make_plan(
     if find_model is not None:
         settled = choose_weights(settled, find_model)
     recipe = settled.recipe
-    check_size(recipe.backbone, recipe.size)
+    check_size(recipe.backbone, recipe.size, recipe.head.stages or 1)
+    check_optimizer(recipe.training.optimizer)
     if recipe.training.frozen_to is not None:
         check_stage(recipe.backbone, recipe.training.frozen_to)
     _say_what_was_chosen(settled, progress)
-    inspected = read_rows(task, recipe, data, progress)
+    inspected = read_rows(task, recipe, data, progress, pixel_store(recipe, progress))
     manifest = assign_splits(inspected.manifest, recipe.split, previous)
     if divided := divided_contents(manifest):
         progress.warn(
@@ -93,8 +98,23 @@ def make_plan(
     return Plan(task, settled, data, manifest, inspected.broken, name)
 
 
-def read_rows(task: Task, recipe: Recipe, data: Path, progress: Progress) -> Inspected:
+def pixel_store(recipe: Recipe, progress: Progress) -> PixelStore:
+    """Return where the pixels of a recipe's size and framing are kept."""
+    limit = int(recipe.machine.pixels_gb * 1e9)
+    return PixelStore(recipe.size, recipe.framing, limit, progress.warn)
+
+
+def read_rows(
+    task: Task, recipe: Recipe, data: Path, progress: Progress, store: PixelStore | None = None
+) -> Inspected:
     """Return the readable rows below `data`; files that cannot be read are said in one line.
+
+    Args:
+        task: whose data these are.
+        recipe: with the task's settings.
+        data: a folder or a table.
+        progress: told of what is left out.
+        store: keeps the pixels of files that have to be opened; None where nobody trains on them.
 
     Raises:
         DataNotFoundError, ManifestError: there is nothing to learn from, or too much is broken.
@@ -103,13 +123,15 @@ def read_rows(task: Task, recipe: Recipe, data: Path, progress: Progress) -> Ins
     manifest = task.read_manifest(data, settings)
     for note in manifest.notes:
         progress.warn(note)
-    reader = f"{task.read_image.__module__}.{task.read_image.__qualname__} {settings!r}"
-    inspected = inspect(
-        manifest,
-        task.reader(settings),
-        reader=f"{reader} pillow {version('pillow')}",
-        progress=progress,
-    )
+    read = task.read_image
+    code = code_digest(read, read_picture)
+    reader = f"{read.__module__}.{read.__qualname__} {settings!r} {DECODERS} {code}"
+    look = partial(inspect, manifest, task.reader(settings), reader=reader, progress=progress)
+    if store is None:
+        inspected = look()
+    else:
+        with store.alone(f"{manifest.root.absolute()} {reader}".encode()):
+            inspected = look(keep=store.keeping)
     if broken := inspected.broken:
         names = ", ".join(repr(image) for image, _ in broken[:_SHOWN])
         more = f" and {len(broken) - _SHOWN} more" if len(broken) > _SHOWN else ""

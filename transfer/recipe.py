@@ -81,7 +81,8 @@ class Recipe(Settings):
     framing: Literal["crop", "pad", "squash"] = "crop"
     """How a picture becomes square: its centre, with a border, or out of shape."""
     batch_size: int = Field(default=32, ge=1)
-    """Rows of a step."""
+    """Rows of a batch, those of all processes together: however many share a batch, the learning
+    rate suits it and the result is the same."""
     test_views: int = Field(default=0, ge=0)
     """Training views of each picture whose probabilities are averaged with those of the plain one,
     on val, calibration, test and in predict; 0 is the plain picture alone: each view costs as much

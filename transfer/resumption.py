@@ -1,17 +1,24 @@
 """Continue a run that was killed or interrupted."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from transfer.agreement import agree_on_plan, joined, tracker_for
 from transfer.assembly import Place
-from transfer.continuation import Continuation, check_data, check_settings
+from transfer.continuation import (
+    Card,
+    Continuation,
+    check_data,
+    check_processes,
+    check_settings,
+)
 from transfer.errors import CheckpointError
 from transfer.experiment import RunResult, run
-from transfer.plan import make_plan
+from transfer.plan import Plan, make_plan
 from transfer.plugin.discovery import load_task
 from transfer.progress import Progress, Silent
 from transfer.start import finder
-from transfer.tracking.mlflow_tracker import MlflowTracker
 from transfer.tracking.runs import find_run
 from transfer.tracking.store import DEFAULT_OUT, Store, open_store
 from transfer.tracking.stored_runs import StoredRun
@@ -41,10 +48,21 @@ def resume(
             were; the message says what differs.
         TransferError: as `fit` does.
     """
-    progress = progress or Silent()
-    store = open_store(Path(out), tracking_uri)
-    continued = _continuation(store, find_run(store, name))
-    card, splits = continued.card(), continued.splits()
+    with joined(progress or Silent()) as (processes, heard):
+        store = open_store(Path(out), tracking_uri)
+        continued = processes.first(lambda: _continuation(store, find_run(store, name)))
+        card = processes.first(continued.card)
+        check_processes(card, processes.share.size)
+        return run(
+            agree_on_plan(lambda: _plan(card, continued.splits(), heard), processes),
+            tracker_for(store, heard, processes),
+            heard,
+            Place(finder(store), store.checkpoints, continued, processes),
+            log_pictures=card.log_pictures,
+        )
+
+
+def _plan(card: Card, splits: Mapping[str, str], progress: Progress) -> Plan:
     task = load_task(card.task)
     check_settings(card, task.defaults())
     plan = make_plan(
@@ -56,13 +74,7 @@ def resume(
         progress=progress,
     )
     check_data(card, plan.manifest, splits)
-    return run(
-        replace(plan, name=card.name),
-        MlflowTracker(store, progress.warn),
-        progress,
-        Place(finder(store), store.checkpoints, continued),
-        log_pictures=card.log_pictures,
-    )
+    return replace(plan, name=card.name)
 
 
 def _continuation(store: Store, found: StoredRun) -> Continuation:

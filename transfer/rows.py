@@ -1,15 +1,13 @@
 """The rows of a plan, as the network reads them and as they are judged."""
 
-import hashlib
-import inspect
-from pathlib import Path
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from transfer.cache.block import Names, as_names
+from transfer.cache.code import code_digest
+from transfer.cache.row_store import RowStore
 from transfer.finetuning.devices import Compute, loader_workers
-from transfer.finetuning.feature_store import FeatureStore
 from transfer.finetuning.features import FeatureCache
 from transfer.finetuning.finetuner import Ending
 from transfer.finetuning.lesson import Learned, Lesson
@@ -20,13 +18,12 @@ from transfer.pixels.band_statistics import band_statistics
 from transfer.pixels.batches import Batches
 from transfer.pixels.cache import Pictures, memory_for_pixels
 from transfer.pixels.views import TrainingViews
-from transfer.plan import Plan
-from transfer.plugin.task import Task
+from transfer.plan import Plan, pixel_store
 from transfer.progress import Progress, Step
+from transfer.recipe import Strategy
 from transfer.samples.predictions import Predictions, Said
-from transfer.samples.seen_files import cache_folder
 from transfer.scoring.metrics import SCORECARDS, point_scores, scorer_for, with_thresholds
-from transfer.scoring.predict import mean_over_views, predict_rows
+from transfer.scoring.predict import joined, mean_over_views, predict_rows
 
 
 class Rows:
@@ -55,7 +52,9 @@ class Rows:
             framing=recipe.framing,
             memory_bytes=memory_for_pixels(recipe.machine.cache_gb),
         )
-        self._features = _feature_cache(plan, self.pictures, progress)
+        self.pictures.share(compute.processes.share.local_size)
+        self._pixels = as_names(manifest.rows["pixels"])
+        self._features = _feature_cache(plan, self.pictures, self._pixels, progress)
         self._batches = Batches(
             self.pictures,
             self._targets,
@@ -64,6 +63,25 @@ class Rows:
             seed=recipe.seed,
             workers=loader_workers(recipe.machine, compute),
             threads=compute.threads,
+            share=compute.processes.share,
+        )
+
+    def map_pixels(self) -> None:
+        """Take pixels from disk from now on; decode first what is not there.
+
+        A probe looks at pictures once, or never where their features are kept: it only takes what
+        is there.
+
+        Raises:
+            ImageError: a file is no longer a readable picture.
+        """
+        recipe, task = self._plan.settled.recipe, self._plan.task
+        store = pixel_store(recipe, self._progress)
+        if recipe.strategy is Strategy.PROBE:
+            self.pictures.kept = store.find(self._pixels)
+            return
+        self.pictures.kept = store.complete(
+            self._pixels, self.pictures.rows, task.reader(recipe.task), self._progress
         )
 
     def lesson(self) -> Lesson:
@@ -84,7 +102,7 @@ class Rows:
             objective=self._objective,
             loss=make_loss(manifest.target, recipe.training, counts, recipe.head),
             predict=self._predict,
-            score=lambda said: point_scores(self._predictions("val", said), self.scorer),
+            score=self._score,
             headline=self._plan.headline,
             by_embeddings=self._by_embeddings,
         )
@@ -117,6 +135,12 @@ class Rows:
         with self._progress.step("measuring bands", len(numbers), "images") as step:
             pictures = (self._counted(int(number), step) for number in numbers)
             return Normalization(*band_statistics(pictures, no_data))
+
+    def _score(self, said: Said) -> dict[str, float]:
+        # By one process: it decides which weights are kept, in all of them.
+        return self._compute.processes.first(
+            lambda: point_scores(self._predictions("val", said), self.scorer)
+        )
 
     def _counted(self, number: int, step: Step) -> Pixels:
         step.advance()
@@ -151,39 +175,44 @@ class Rows:
         what: str = "scoring val",
         view: int | None = None,
     ) -> Said:
-        read = self._batches
-        with self._progress.step(what, len(numbers), "images") as step:
-            return predict_rows(
-                network,
-                read.plain(numbers) if view is None else read.fixed(numbers, view),
-                self._objective.probabilities,
-                embeddings=self._by_embeddings,
-                on_batch=step.advance,
+        """Return what `network` says of rows; each process asks it about a part of them."""
+        own, read = self._compute.processes.share.part(numbers), self._batches
+        with self._progress.step(what, len(own), "images") as step:
+            said = (
+                None
+                if not len(own)
+                else predict_rows(
+                    network,
+                    read.plain(own) if view is None else read.fixed(own, view),
+                    self._objective.probabilities,
+                    embeddings=self._by_embeddings,
+                    on_batch=step.advance,
+                )
             )
+        return joined([part for part in self._compute.processes.gather(said) if part is not None])
 
     @torch.inference_mode()
     def _predict_frozen(self, network: Network, numbers: NDArray[np.int64], what: str) -> Said:
         with self._progress.step(what, len(numbers), "images") as step:
             features = self._features.scored(network, numbers, self._batches.plain, self._compute)
             step.advance(len(numbers))
-        logits = network.head(self._compute.move(features)).float()
-        return Said(self._objective.probabilities(logits).cpu().numpy(), features.numpy())
+
+        def said() -> Said:
+            logits = network.head(self._compute.move(features)).float()
+            return Said(self._objective.probabilities(logits).cpu().numpy(), features.numpy())
+
+        return self._compute.processes.first(said)  # which alone has the features
 
 
-def _feature_cache(plan: Plan, pictures: Pictures, progress: Progress) -> FeatureCache:
+def _feature_cache(
+    plan: Plan, pictures: Pictures, pixels: Names, progress: Progress
+) -> FeatureCache:
     recipe, limit = plan.settled.recipe, int(plan.settled.recipe.machine.features_gb * 1e9)
     return FeatureCache(
         rows=pictures.rows,
-        pixels=plan.manifest.rows["pixels"].tolist(),
+        pixels=pixels,
         view=f"{recipe.size} px {recipe.framing}",
-        passes=f"{plan.task.name} {_source(plan.task)} {recipe.task!r} seed {recipe.seed}",
-        store=FeatureStore(cache_folder(), limit, progress.warn) if limit else None,
+        passes=f"{plan.task.name} {code_digest(plan.task.augment)} {recipe.task!r} "
+        f"seed {recipe.seed}",
+        store=RowStore("features", limit, progress.warn),
     )
-
-
-def _source(task: Task) -> str:
-    """Return a digest of the file that draws the views: an edited one draws others."""
-    file = inspect.getsourcefile(task.augment)
-    known = file is not None and Path(file).is_file()
-    content = Path(file).read_bytes() if file is not None and known else b""
-    return hashlib.blake2b(content, digest_size=8).hexdigest()

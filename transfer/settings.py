@@ -60,6 +60,10 @@ class HeadSettings(Settings):
     kind: Literal["auto", "linear", "residual-mlp", "cosine"] = "auto"
     """auto: cosine for identities, else linear, which a probe can fit best. residual-mlp: a hidden
     layer beside it that starts as nothing. cosine: class centres on a sphere."""
+    stages: int | None = Field(default=None, ge=1)
+    """Of how many of the last stages the head sees the pooled features. Unset takes 4 for a probe:
+    what the last stage no longer tells apart, an earlier one may; and 1 where stages learn, or for
+    the cosine head, which compares directions."""
     hidden: int = Field(default=512, ge=1)
     """Width of the residual MLP; as wide as the features of a small ResNet."""
     scale: float = Field(default=30.0, gt=0)
@@ -98,8 +102,8 @@ class TrainingSettings(Settings):
     """Batches whose gradients make one step: a large step where memory holds small batches. One, as
     more steps learn faster from the same rows."""
     mixup: float = Field(default=0.0, ge=0)
-    """Alpha of mixup, which blends pairs of pictures; 0 is off, as a short run would underfit; 0.2
-    is usual for long runs and from scratch."""
+    """Alpha of mixup, which blends pairs of pictures, of one process where there are several; 0 is
+    off, as a short run would underfit; 0.2 is usual for long runs and from scratch."""
     cutmix: float = Field(default=0.0, ge=0)
     """Alpha of cutmix, which pastes a box of one picture into another; 0 is off, as it may hide
     what the label speaks of; 1 is usual. With mixup on as well a coin picks one for each batch."""
@@ -125,7 +129,8 @@ class TrainingSettings(Settings):
     """Last stage that partial leaves as it is, as in layer2; unset takes the lower half of them."""
     batch_statistics: Literal["auto", "frozen", "updated"] = "auto"
     """Batch norm's running statistics; auto freezes them where a batch has under 16 rows, too few
-    for a mean, but not from scratch, where there are none to keep."""
+    for a mean, but not from scratch, where there are none to keep. Of several processes on CPUs
+    each takes the mean over its own part of a batch; on cards it is over all of it."""
 
     @property
     def decay(self) -> float:
@@ -143,13 +148,18 @@ class MachineSettings(Settings):
     workers: int | None = Field(default=None, ge=0)
     """Processes that read pictures; unset lets the machine decide. No effect on results."""
     threads: int | None = Field(default=None, ge=1)
-    """Threads of a step; unset takes every core."""
+    """Threads of a step; unset takes every core, its part of them where processes share them."""
     deterministic: bool = False
     """Take only algorithms that give the same bits again, slower on a card; a CPU always does."""
     checkpoint_minutes: float = Field(default=10, ge=0)
     """Most minutes of training that a crash can cost; 0 keeps only the end of each epoch."""
+    pixels_gb: float = Field(default=20, ge=0)
+    """Most disk for working-size pixels in the user's cache folder, GB; 0 keeps none. The least
+    recently used go first; twenty hold 130,000 pictures of 224 px, a million and a half of 64 px.
+    Pictures that do not fit together are decoded anew in every epoch, but for what memory holds."""
     cache_gb: float | None = Field(default=None, ge=0)
-    """Most memory for decoded pixels, GB; unset takes a quarter of what is free."""
+    """Most memory for decoded pixels that are not on disk, GB; unset takes a quarter of what is
+    free."""
     features_gb: float = Field(default=10, ge=0)
     """Most disk for features of frozen backbones in the user's cache folder, GB; 0 keeps none. The
     least recently used go first; ten hold a million rows of a resnet18, a fifth of a resnet50."""

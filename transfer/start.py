@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from transfer.agreement import agree_on_plan, joined, tracker_for
 from transfer.assembly import Place
 from transfer.errors import RecipeError
 from transfer.experiment import RunResult, run
@@ -16,6 +17,7 @@ from transfer.network.pretrained import FindModel
 from transfer.overlay import Layer, Settled, read_layer
 from transfer.plan import Plan, make_plan
 from transfer.plugin.discovery import load_task
+from transfer.processes import Processes
 from transfer.progress import Progress, Silent
 from transfer.repeats import (
     Repeated,
@@ -25,7 +27,6 @@ from transfer.repeats import (
     fraction_plans,
     learning_curve,
 )
-from transfer.tracking.mlflow_tracker import MlflowTracker
 from transfer.tracking.names import unique_name
 from transfer.tracking.runs import LAST, fetch, find_run, model_folder
 from transfer.tracking.store import DEFAULT_OUT, Store, open_store, prepare_folder
@@ -126,7 +127,7 @@ def fit(  # noqa: PLR0913  # the everyday settings, each by its name
         strategy: lp-ft, probe, partial, gradual, finetune or scratch.
         epochs: passes over the training rows.
         size: side of the picture the network sees, px.
-        batch_size: rows of a step.
+        batch_size: rows of a batch, of all processes together.
         lr: peak learning rate; "auto" finds one.
         seed: moves first weights, order and views; never the split.
         name: of the run.
@@ -172,8 +173,9 @@ def carry_out(request: Request, progress: Progress) -> RunResult:
     Raises:
         TransferError: with what was seen, where, and what to do.
     """
-    plan, store = _prepared(request, progress)
-    return _run_one(request, store, progress)(plan)
+    with joined(progress) as (processes, heard):
+        plan, store = _prepared(request, heard, processes)
+        return _run_one(request, store, heard, processes)(plan)
 
 
 def repeat(request: Request, progress: Progress) -> Repeated:
@@ -182,11 +184,13 @@ def repeat(request: Request, progress: Progress) -> Repeated:
     Raises:
         TransferError: with what was seen, where, and what to do.
     """
-    plan, store = _prepared(request, progress)
-    run_one, tracker = _run_one(request, store, progress), MlflowTracker(store, progress.warn)
-    if request.folds is not None:
-        return cross_validate(plan, request.folds, tracker, progress, run_one)
-    return learning_curve(plan, request.fractions, tracker, progress, run_one)
+    with joined(progress) as (processes, heard):
+        plan, store = _prepared(request, heard, processes)
+        run_one = _run_one(request, store, heard, processes)
+        tracker = tracker_for(store, heard, processes)
+        if request.folds is not None:
+            return cross_validate(plan, request.folds, tracker, heard, run_one)
+        return learning_curve(plan, request.fractions, tracker, heard, run_one)
 
 
 def plans_of(request: Request, plan: Plan) -> list[Plan]:
@@ -200,19 +204,23 @@ def plans_of(request: Request, plan: Plan) -> list[Plan]:
     return fraction_plans(plan, request.fractions) if request.fractions else [plan]
 
 
-def _prepared(request: Request, progress: Progress) -> tuple[Plan, Store]:
+def _prepared(request: Request, progress: Progress, processes: Processes) -> tuple[Plan, Store]:
     store = open_store(request.out, request.tracking_uri)
-    load_task(request.task)  # a misspelt name leaves no folder behind
-    prepare_folder(store)
-    return plan_for(request, store, progress), store
+
+    def prepare() -> Plan:
+        load_task(request.task)  # a misspelt name leaves no folder behind
+        prepare_folder(store)
+        return plan_for(request, store, progress)
+
+    return agree_on_plan(prepare, processes), store
 
 
-def _run_one(request: Request, store: Store, progress: Progress) -> RunOne:
+def _run_one(request: Request, store: Store, progress: Progress, processes: Processes) -> RunOne:
     return lambda plan: run(
         plan,
-        MlflowTracker(store, progress.warn),
+        tracker_for(store, progress, processes),
         progress,
-        Place(finder(store), store.checkpoints),
+        Place(finder(store), store.checkpoints, processes=processes),
         log_pictures=request.log_images or not plan.task.sensitive,
     )
 

@@ -25,6 +25,8 @@ def augment(size: int, settings: Settings) -> "A.Compose":
     """Return views (size, size, C) of uint8 or float32 chips."""
     import albumentations as A  # noqa: PLC0415  # imports torch
 
+    from tasks.satellite_vegetation.turning import Turn  # noqa: PLC0415  # likewise
+
     crop = A.RandomResizedCrop(
         size=(size, size), scale=(settings.crop, 1.0), ratio=(0.9, 1 / 0.9), p=1.0
     )
@@ -35,4 +37,4 @@ def augment(size: int, settings: Settings) -> "A.Compose":
         brightness_by_max=False,
         p=1.0,
     )
-    return A.Compose([A.D4(p=1.0), crop, light] if settings.rotate else [crop, light])
+    return A.Compose([Turn(p=1.0), crop, light] if settings.rotate else [crop, light])

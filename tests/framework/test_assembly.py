@@ -80,7 +80,7 @@ def begun(tmp_path: Path) -> Callable[[Plan], Continuation]:
 
     def begin(plan: Plan) -> Continuation:
         network = build_network("test_resnet", 3, UNEVEN)
-        card = card_of(plan, {}, network, weights="from elsewhere", log_pictures=True)
+        card = card_of(plan, {}, network, weights="from elsewhere", log_pictures=True, processes=1)
         return Continuation.begin(tmp_path / "0123", card, plan.manifest)
 
     return begin

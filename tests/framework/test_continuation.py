@@ -8,7 +8,14 @@ from typing import Any
 
 import pytest
 
-from transfer.continuation import Card, Continuation, card_of, check_data, check_settings
+from transfer.continuation import (
+    Card,
+    Continuation,
+    card_of,
+    check_data,
+    check_processes,
+    check_settings,
+)
 from transfer.errors import CheckpointError, OutputError
 from transfer.network.backbone import Normalization, build_network
 from transfer.overlay import Layer, settle
@@ -37,7 +44,9 @@ def plan(class_folders: Callable[..., Path]) -> Plan:
 @pytest.fixture
 def card(plan: Plan) -> Card:
     network = build_network("test_resnet", 2, UNEVEN)
-    return card_of(plan, DECISIONS, network, weights="from nothing", log_pictures=False)
+    return card_of(
+        plan, DECISIONS, network, weights="from nothing", log_pictures=False, processes=1
+    )
 
 
 @pytest.fixture
@@ -110,6 +119,28 @@ def test_a_damaged_split_is_refused(begun: Continuation, damage: Callable[[Path]
     damage(begun.folder / "split.parquet")
     with pytest.raises(CheckpointError, match=r"split\.parquet' cannot be read: "):
         begun.splits()
+
+
+def test_as_many_processes_as_before_are_accepted(card: Card) -> None:
+    check_processes(card, 1)
+    check_processes(card.model_copy(update={"processes": 4}), 4)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "advice"),
+    [
+        (4, 1, "torchrun --nproc-per-node 4 -m transfer resume"),
+        (1, 2, "with transfer resume"),
+    ],
+)
+def test_another_number_of_processes_is_refused(
+    card: Card, before: int, now: int, advice: str
+) -> None:
+    begun = card.model_copy(update={"processes": before})
+    with pytest.raises(
+        CheckpointError, match=f"began with {before} .* there are {now}: .*{advice}"
+    ):
+        check_processes(begun, now)
 
 
 def with_recipe(card: Card, change: Callable[[dict[str, Any]], object]) -> Card:

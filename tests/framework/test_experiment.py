@@ -3,6 +3,8 @@
 import io
 import json
 import random
+import shutil
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +19,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from transfer.assembly import Place
+from transfer.cache.folder import clear, folder_of
 from transfer.errors import OutputError, RecipeError, TrainingError
 from transfer.experiment import RunResult, run
 from transfer.images.framing import frame
@@ -25,6 +28,7 @@ from transfer.network.backbone import build_network
 from transfer.network.objective import OBJECTIVES
 from transfer.network.pretrained import Weights
 from transfer.overlay import Layer
+from transfer.pixels.pixel_store import PixelStore
 from transfer.plan import Plan, make_plan
 from transfer.plugin.task import Task
 from transfer.progress import Silent
@@ -88,9 +92,9 @@ def _no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
 def planned(class_folders: Callable[..., Path]) -> Callable[..., Plan]:
     data = class_folders({"cat": 12, "dog": 12})
 
-    def plan(**settings: Any) -> Plan:
+    def plan(task: Task = TASK, **settings: Any) -> Plan:
         layers = [Layer("test", SETTINGS), Layer("test", settings)]
-        return make_plan(TASK, data, layers, find_model=no_run, progress=Silent())
+        return make_plan(task, data, layers, find_model=no_run, progress=Silent())
 
     return plan
 
@@ -134,6 +138,44 @@ def test_a_run_is_scored_on_val_and_once_on_test(
         assert recorder.numbers[f"{split}/accuracy", result.epoch] == scores["accuracy"]
     assert set(recorder.model) == {"model.json", "network.safetensors"}
     assert recorder.tags["transfer.kept_epoch"] == str(result.epoch)
+
+
+@pytest.mark.parametrize("kept", ["from the inspection", "by a pass of its own", "in part", "not"])
+def test_kept_pixels_change_no_bit_and_each_picture_is_decoded_once(
+    planned: Callable[..., Plan], recorder: Any, monkeypatch: pytest.MonkeyPatch, kept: str
+) -> None:
+    reads: Counter[str] = Counter()
+
+    def counted(source: Path) -> Pixels:
+        reads[source.name] += 1
+        return read_picture(source)
+
+    memory = {"machine": {"device": "cpu", "threads": 1, "pixels_gb": 0, "cache_gb": 0}}
+    carry_out(planned(**memory), recorder)
+    expected = recorder.model["network.safetensors"]
+    clear("pixels")
+    clear("digests")
+    monkeypatch.setattr("transfer.plugin.task.read_picture", counted)
+    plan = planned() if kept != "not" else planned(**memory)
+    assert set(reads.values()) == {1}
+    if kept == "by a pass of its own":
+        clear("pixels")
+    elif kept == "in part":  # as when files were added
+        (block,) = (path.parent for path in folder_of("pixels").rglob("form.json"))
+        store = PixelStore(32, "crop", 10**6, pytest.fail)
+        names = plan.manifest.rows["pixels"].tolist()
+        shutil.rmtree(block)
+        with store.keeping(5, 24) as keep:
+            for number in range(5):
+                keep(names[number], read_picture(plan.manifest.row(number).path))
+    reads.clear()
+    again = type(recorder)()
+    carry_out(plan, again)
+    assert again.model["network.safetensors"] == expected
+    assert again.numbers["test/accuracy", 2] == recorder.numbers["test/accuracy", 2]
+    times = {"from the inspection": 0, "by a pass of its own": 24, "in part": 19}
+    assert kept == "not" or sum(reads.values()) == times[kept]
+    assert kept != "not" or max(reads.values()) > 1
 
 
 @pytest.mark.parametrize("framing", ["crop", "pad", "squash"])
@@ -310,8 +352,11 @@ def test_pictures_of_four_bands_start_from_weights_of_three(
 ) -> None:
     state = build_network("test_resnet", 2).backbone.state_dict()
     monkeypatch.setattr("transfer.assembly.load_weights", lambda *_: Weights("a file", state))
-    plan = planned(strategy="probe", bands=["red", "green", "blue", "nir"])
-    plan = replace(plan, task=replace(TASK, read_image=four_bands))
+    plan = planned(
+        replace(TASK, read_image=four_bands),
+        strategy="probe",
+        bands=["red", "green", "blue", "nir"],
+    )
     assert carry_out(plan, recorder).status == "FINISHED"
     card = json.loads(recorder.model["model.json"])
     assert card["mean"][:3] == [0.5, 0.5, 0.5]  # the backbone's own
@@ -327,8 +372,7 @@ def test_pictures_of_four_bands_start_from_weights_of_three(
 def test_bands_that_the_recipe_does_not_name_are_refused(
     planned: Callable[..., Plan], recorder: Any
 ) -> None:
-    plan = planned()
-    plan = replace(plan, task=replace(TASK, read_image=four_bands))
+    plan = planned(replace(TASK, read_image=four_bands))
     with pytest.raises(RecipeError, match="pictures have 4 bands, and the recipe names red, green"):
         carry_out(plan, recorder)
     assert recorder.run is None

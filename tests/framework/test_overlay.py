@@ -137,7 +137,7 @@ def test_shares_that_leave_nothing_to_learn_from_are_refused() -> None:
         *("training.weight_decay=-1", "training.weight_decay=inf", "training.warmup=1"),
         *("training.label_smoothing=1", "training.clip_norm=-1", "training.patience=-1"),
         *("training.batch_statistics=moving", "machine.device=tpu", "machine.precision=fp8"),
-        *("machine.workers=-1", "machine.threads=0", "machine.cache_gb=-1"),
+        *("machine.workers=-1", "machine.threads=0", "machine.cache_gb=-1", "machine.pixels_gb=-1"),
         *("framing=stretch", "strategy=freeze", "epochs=many", "epochs=1.5", "training=3"),
     ],
 )
@@ -158,6 +158,8 @@ def test_a_value_out_of_bounds_is_refused(assignment: str) -> None:
         ("weights=my files/a=b #1.safetensors", {"weights": "my files/a=b #1.safetensors"}),
         (" epochs = 3", {"epochs": 3}),
         ("name=", {"name": ""}),
+        ("weights=2026-01-01", {"weights": "2026-01-01"}),
+        ("weights=07:32:00", {"weights": "07:32:00"}),
     ],
 )
 def test_a_value_is_toml_and_else_plain_text(assignment: str, changes: dict[str, object]) -> None:

@@ -156,6 +156,10 @@ def test_equal_pictures_in_two_given_splits_are_told(
 def test_settings_are_checked_before_the_data_is_looked_at(planned: Make, tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="did you mean epochs"):
         planned(tmp_path / "not there", epoch=3)
+    with pytest.raises(RecipeError, match="timm has none of that name; among others it has adam"):
+        planned(tmp_path / "not there", training={"optimizer": "adamv"})
+    with pytest.raises(RecipeError, match="head.stages = 7: test_resnet gives the outputs of 5"):
+        planned(tmp_path / "not there", head={"stages": 7})
 
 
 def test_a_class_with_one_picture_is_too_few_to_split(

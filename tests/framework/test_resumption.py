@@ -79,7 +79,7 @@ def begun(store: Store, plan: Plan, record: str) -> Continuation:
     """Leave what a run needs to go on; its learning rate was found by trial."""
     network = build_network("test_resnet", 2)
     decisions = {"machine": {"threads": 1}}
-    card = card_of(plan, decisions, network, weights="none", log_pictures=True)
+    card = card_of(plan, decisions, network, weights="none", log_pictures=True, processes=1)
     kept = Continuation.begin(store.checkpoints(record), card, plan.manifest)
     kept.decide("lr", 0.125)
     return kept

@@ -8,9 +8,10 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from transfer.cli import backbones, data, fit, runs, ship, tasks
-from transfer.cli.console import ERR
-from transfer.errors import TransferError
+from transfer.cli import backbones, cache, data, fit, runs, ship, tasks
+from transfer.cli.console import ERR, OUT
+from transfer.errors import ProcessError, TransferError
+from transfer.processes import share_of_launch
 
 GROUP = "transfer.commands"
 _INTERRUPTED = 130
@@ -46,6 +47,7 @@ app.command("samples", rich_help_panel=_LEARN)(data.samples)
 app.command("runs", rich_help_panel=_LOOK)(runs.runs)
 app.command("ui", rich_help_panel=_LOOK)(runs.ui)
 app.add_typer(runs.store, name="store", rich_help_panel=_LOOK)
+app.add_typer(cache.cache, name="cache", rich_help_panel=_LOOK)
 app.command("predict", rich_help_panel=_USE)(ship.predict)
 app.command("evaluate", rich_help_panel=_USE)(ship.evaluate)
 
@@ -54,9 +56,12 @@ def main() -> None:
     """Run the command line; the console script calls this."""
     for entry in entry_points(group=GROUP):
         _add(entry)
+    # Of several processes the first speaks; another says only why it is left alone.
+    OUT.quiet = ERR.quiet = not share_of_launch().is_first
     try:
         app()
     except TransferError as error:
+        ERR.quiet = ERR.quiet and not isinstance(error, ProcessError)
         ERR.print(f"error      {error}", style="bold red")
         sys.exit(2)
 

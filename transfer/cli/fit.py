@@ -34,7 +34,9 @@ Strategy = Annotated[
 ]
 Epochs = Annotated[int | None, typer.Option(help="Passes over the data.", show_default=False)]
 Size = Annotated[int | None, typer.Option(help="Side of the picture, px.", show_default=False)]
-BatchSize = Annotated[int | None, typer.Option(help="Pictures a step.", show_default=False)]
+BatchSize = Annotated[
+    int | None, typer.Option(help="Pictures a batch, of all processes.", show_default=False)
+]
 Rate = Annotated[
     str | None, typer.Option("--lr", help="Peak learning rate, or auto.", show_default=False)
 ]
@@ -94,6 +96,15 @@ def fit(  # noqa: PLR0913  # the everyday options
     deterministic: Annotated[
         bool, typer.Option("--deterministic", help="Give the same bits again, on a card as well.")
     ] = False,
+    cache_limit: Annotated[
+        float | None,
+        typer.Option(
+            metavar="GB",
+            min=0,
+            help="Most disk for decoded pixels; see transfer cache.",
+            show_default=False,
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would happen; train and write nothing.")
     ] = False,
@@ -114,7 +125,9 @@ def fit(  # noqa: PLR0913  # the everyday options
         data,
         everyday,
         recipe=recipe,
-        settings=_assignments([*(settings or []), *_short_forms(views, deterministic)]),
+        settings=_assignments(
+            [*(settings or []), *_short_forms(views, cache_limit, deterministic=deterministic)]
+        ),
         name=name,
         split=split,
         out=out,
@@ -196,9 +209,10 @@ def _assignments(settings: list[str] | None) -> Mapping[str, Any]:
     return parse_assignments(settings or []).changes
 
 
-def _short_forms(views: int | None, deterministic: bool) -> list[str]:  # noqa: FBT001  # an option
+def _short_forms(views: int | None, cache_limit: float | None, *, deterministic: bool) -> list[str]:
     """Return what options of their own say as `--set` would."""
-    said = [] if views is None else [f"probe.views={views}"]
+    numbers = {"probe.views": views, "machine.pixels_gb": cache_limit}
+    said = [f"{name}={number}" for name, number in numbers.items() if number is not None]
     return [*said, "machine.deterministic=true"] if deterministic else said
 
 

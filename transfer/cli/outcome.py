@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from transfer.cli.console import ERR, OUT
+from transfer.processes import share_of_launch
 
 if TYPE_CHECKING:
     from transfer.experiment import RunResult
@@ -35,7 +36,7 @@ def resumable(out: Path, tracking_uri: str | None) -> Iterator[None]:
             raise
         name = shlex.quote(str(signal.args[0]))
         ERR.print("killed     before there were weights to keep. To go on:")
-        ERR.print(f"           transfer resume {name}{_options('--out', out, tracking_uri)}")
+        ERR.print(f"           {_resume(name)}{_options('--out', out, tracking_uri)}")
         ended = _TERMINATED if type(signal).__name__ == "Terminated" else _INTERRUPTED
         raise typer.Exit(ended) from signal
 
@@ -65,7 +66,7 @@ def tell(result: "RunResult", out: Path, tracking_uri: str | None) -> None:
     ERR.print(f"{result.status.lower():<10} {result.ended}")
     ERR.print("           the test rows were not looked at. To go on from here:")
     if result.status == "KILLED":
-        ERR.print(f"           transfer resume {name}{into}")
+        ERR.print(f"           {_resume(name)}{into}")
     else:
         ERR.print(f"           {again} --weights {name} --lr SMALLER{into}")
     raise typer.Exit(_code(result))
@@ -87,6 +88,13 @@ def tell_repeated(result: "Repeated", out: Path, tracking_uri: str | None) -> No
         ERR.print(f"{result.status.lower():<10} {result.ended}")
         raise typer.Exit(_code(result))
     OUT.print(f"next       transfer ui{_options('--store', out, tracking_uri)}")
+
+
+def _resume(name: str) -> str:
+    """Return the command that goes on with a run, by as many processes as began it."""
+    size = share_of_launch().size
+    launcher = f"torchrun --nproc-per-node {size} -m " if size > 1 else ""
+    return f"{launcher}transfer resume {name}"
 
 
 def _code(result: "RunResult | Repeated") -> int:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from transfer.errors import RecipeError
+from transfer.processes import ALONE, Processes, Share
 from transfer.settings import MachineSettings
 
 # Without these, a processor emulates bf16 and training runs at half the speed of fp32.
@@ -23,22 +24,29 @@ class Compute:
     """Where and how the arithmetic of a run is done.
 
     Attributes:
-        device: "cpu" or "cuda".
+        device: "cpu", or the card of this process.
         precision: "bf16" or "fp32", of training and of features that are only fitted on.
         threads: of one step on the CPU.
         reason: why this precision, for people.
+        processes: that do it together.
     """
 
     device: torch.device
     precision: str
     threads: int
     reason: str
+    processes: Processes = ALONE
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What convolutions are computed in while training."""
+        return torch.bfloat16 if self.precision == "bf16" else torch.float32
 
     def autocast(self) -> AbstractContextManager[object]:
         """Return the context in which training computes; scoring stays outside of it, in fp32."""
         if self.precision == "fp32":
             return nullcontext()
-        return torch.autocast(self.device.type, dtype=torch.bfloat16)
+        return torch.autocast(self.device.type, dtype=self.dtype)
 
     def move(self, tensor: Tensor) -> Tensor:
         """Return `tensor` on the device; a copy from pinned memory does not wait."""
@@ -57,19 +65,21 @@ class Compute:
     def describe(self) -> str:
         """Return one line for people."""
         place = f"{self.threads} threads" if self.device.type == "cpu" else _cuda_name()
-        return f"{self.device.type}, {place}, {self.precision} channels-last ({self.reason})"
+        size = self.processes.share.size
+        each = f"{size} processes of " if size > 1 else ""
+        return f"{self.device.type}, {each}{place}, {self.precision} channels-last ({self.reason})"
 
 
-def choose_compute(settings: MachineSettings) -> Compute:
+def choose_compute(settings: MachineSettings, processes: Processes = ALONE) -> Compute:
     """Return device and precision for this machine, and set threads and allocator to match.
 
     Scoring must not depend on the card: TF32 is switched off for the process.
 
     Raises:
-        RecipeError: a device that is not here.
+        RecipeError: a device that is not here, or that several processes would have to share.
     """
-    device = _device(settings.device)
-    threads = settings.threads or torch.get_num_threads()
+    device = _device(settings.device, processes.share)
+    threads = settings.threads or _threads(processes.share)
     torch.set_num_threads(threads)
     if settings.deterministic:
         # What has no such algorithm says so in a warning, and goes on.
@@ -80,7 +90,7 @@ def choose_compute(settings: MachineSettings) -> Compute:
     if device.type == "cpu":
         _keep_freed_memory()
     precision, reason = _precision(settings.precision, device)
-    return Compute(device, precision, threads, reason)
+    return Compute(device, precision, threads, reason, processes)
 
 
 def loader_workers(settings: MachineSettings, compute: Compute) -> int:
@@ -91,16 +101,32 @@ def loader_workers(settings: MachineSettings, compute: Compute) -> int:
     """
     if settings.workers is not None:
         return settings.workers
-    return 0 if compute.device.type == "cpu" else max(1, _cores() - 1)
+    local_size = compute.processes.share.local_size
+    return 0 if compute.device.type == "cpu" else max(1, _cores() // local_size - 1)
 
 
-def _device(wish: str) -> torch.device:
+def _threads(share: Share) -> int:
+    """Return how many threads a step takes; a launcher allows one, to be on the safe side."""
+    return torch.get_num_threads() if share.size == 1 else max(1, _cores() // share.local_size)
+
+
+def _device(wish: str, share: Share) -> torch.device:
     here = torch.cuda.is_available()
     if wish == "cuda" and not here:
         raise RecipeError(
             "machine.device = 'cuda': torch sees no CUDA device here; take auto or cpu"
         )
-    return torch.device("cuda" if here and wish != "cpu" else "cpu")
+    if not here or wish == "cpu":
+        return torch.device("cpu")
+    if share.size == 1:
+        return torch.device("cuda")
+    if share.local_size > (cards := torch.cuda.device_count()):
+        raise RecipeError(
+            f"{share.local_size} processes on a machine with {cards} CUDA card(s): each needs a "
+            f"card of its own; take --nproc-per-node {cards}, or --set machine.device=cpu"
+        )
+    torch.cuda.set_device(share.local_rank)
+    return torch.device("cuda", share.local_rank)
 
 
 def _precision(wish: str, device: torch.device) -> tuple[str, str]:

@@ -17,6 +17,7 @@ from torch.optim import Optimizer
 
 from transfer.errors import TrainingError
 from transfer.finetuning.devices import Compute
+from transfer.finetuning.joint import add_up
 from transfer.finetuning.schedule import set_learning_rate
 from transfer.network.backbone import Network
 from transfer.pixels.batches import Batch
@@ -79,7 +80,7 @@ def find_learning_rate(network: Network, trial: Trial, compute: Compute) -> Foun
     Args:
         network: as training will find it: what is frozen, and which statistics move.
         trial: batches, loss and optimizer.
-        compute: device and training precision.
+        compute: device, training precision, and processes, which try together.
 
     Raises:
         TrainingError: the loss is no number from the first step on.
@@ -108,10 +109,8 @@ def _rising_losses(
     batches = itertools.chain.from_iterable(map(trial.batches, itertools.count(1)))
     running, lowest = 0.0, math.inf
     for number, (rate, batch) in enumerate(zip(rates, batches, strict=False), start=1):
-        with compute.autocast():
-            logits = network(compute.move(batch.pixels))
-        loss = trial.loss(logits.float(), compute.move(batch.targets)).mean()
-        value = float(loss.detach())
+        optimizer.zero_grad(set_to_none=True)
+        value = _backward(network, trial, compute, batch)
         if not math.isfinite(value):
             return
         yield value
@@ -120,18 +119,20 @@ def _rising_losses(
         lowest = min(lowest, unbiased)
         if unbiased > _EXPLODED * lowest:
             return
-        _step(network, optimizer, loss, float(rate), trial.clip_norm)
+        set_learning_rate(optimizer, float(rate))
+        if trial.clip_norm:
+            nn.utils.clip_grad_norm_(network.parameters(), trial.clip_norm)
+        optimizer.step()
 
 
-def _step(
-    network: nn.Module, optimizer: Optimizer, loss: Tensor, rate: float, clip_norm: float
-) -> None:
-    set_learning_rate(optimizer, rate)
-    optimizer.zero_grad(set_to_none=True)
+def _backward(network: Network, trial: Trial, compute: Compute, batch: Batch) -> float:
+    """Give `network` the gradient of a batch; return its loss, that of all processes."""
+    share = len(batch.targets) / compute.processes.total(len(batch.targets))
+    with compute.autocast():
+        logits = network(compute.move(batch.pixels))
+    loss = trial.loss(logits.float(), compute.move(batch.targets)).mean() * share
     loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-    if clip_norm:
-        nn.utils.clip_grad_norm_(network.parameters(), clip_norm)
-    optimizer.step()
+    return add_up(network, float(loss.detach()), compute.processes)
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from transfer.finetuning.checkpoint import (
 )
 from transfer.finetuning.devices import Compute
 from transfer.finetuning.interruption import Interruption, Terminated
+from transfer.finetuning.joint import add_up
 from transfer.finetuning.mixing import mix
 from transfer.finetuning.schedule import Schedule, build_optimizer, set_learning_rate
 from transfer.finetuning.stopping import Best, Validation
@@ -73,7 +74,7 @@ class Training:
 
     Attributes:
         batches: (epoch, number of its first batch) -> training batches.
-        rows: how many rows an epoch has.
+        rows: how many rows an epoch has, for all processes together.
         batches_per_epoch: into how many batches they are divided.
         loss: logits, targets, share of the training that is over -> mean loss, a scalar.
         prepare: (network, epoch) sets what trains in it, batch statistics included.
@@ -124,7 +125,7 @@ class Trainer:
     ) -> None:
         self._network, self._training, self._recipe = network, training, recipe
         self._compute, self._best, self._checkpoints = compute, best, checkpoints
-        settings = recipe.training
+        self._processes, settings = compute.processes, recipe.training
         self._epochs = recipe.passes(training.rows)
         self._steps = math.ceil(training.batches_per_epoch / settings.accumulate)
         self._schedule = Schedule(settings, recipe.peak_lr, self._epochs * self._steps)
@@ -152,7 +153,7 @@ class Trainer:
         self._best.load_state_dict(state["best"])
         self._position = _Position(**state["position"])
         self._logs = [EpochLog(**log) for log in state["logs"]]
-        set_random_states(state["random"], self._compute.device)
+        set_random_states(state["random"][self._processes.share.rank], self._compute.device)
         for log in self._logs:
             self._training.on_epoch(log)
 
@@ -162,20 +163,19 @@ class Trainer:
         Raises:
             OutputError: the disk is full; the one before stays.
         """
+        state = {
+            "network": self._network.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "schedule": self._schedule.state_dict(),
+            "average": self._average.state_dict() if self._average is not None else None,
+            "best": self._best.state_dict(),
+            "position": asdict(self._position),
+            "logs": [asdict(log) for log in self._logs],
+            "random": self._processes.gather(random_states(self._compute.device)),
+        }
         # Of two checkpoints after the same step, the one that has its epoch scored is the later.
-        self._checkpoints.save(
-            {
-                "network": self._network.state_dict(),
-                "optimizer": self._optimizer.state_dict(),
-                "schedule": self._schedule.state_dict(),
-                "average": self._average.state_dict() if self._average is not None else None,
-                "best": self._best.state_dict(),
-                "position": asdict(self._position),
-                "logs": [asdict(log) for log in self._logs],
-                "random": random_states(self._compute.device),
-            },
-            2 * self._done + (self._position.step == 0),
-        )
+        step = 2 * self._done + (self._position.step == 0)
+        self._processes.first(lambda: self._checkpoints.save(state, step))
         self._saved = time.monotonic()
 
     def run(self, progress: Progress, interruption: Interruption) -> Ended:
@@ -188,26 +188,31 @@ class Trainer:
             KeyboardInterrupt, TrainingError: before there were any.
             OutputError: a checkpoint cannot be written.
         """
-        epochs = self._epochs
         try:
-            while self._position.epoch <= epochs:
-                if self._best.is_stale(self._position.epoch - 1):
-                    return Ended(Ending.STALE, f"no better epoch since epoch {self._best.epoch}")
-                self._run_epoch(progress, interruption)
-                validation = self._training.validate(self._judged)
-                with interruption.whole():
-                    self._close_epoch(validation)
+            with self._processes.together():
+                return self._run(progress, interruption)
         except KeyboardInterrupt as signal:
             with interruption.whole():
                 self.save()
             if self._best.validation is None:
                 raise
             ending = Ending.TERMINATED if isinstance(signal, Terminated) else Ending.INTERRUPTED
-            return Ended(ending, f"in epoch {self._position.epoch} of {epochs}")
+            return Ended(ending, f"in epoch {self._position.epoch} of {self._epochs}")
         except TrainingError as error:
             if self._best.validation is None:
                 raise
             return Ended(Ending.DIVERGED, str(error))
+
+    def _run(self, progress: Progress, interruption: Interruption) -> Ended:
+        while self._position.epoch <= self._epochs:
+            if self._best.is_stale(self._position.epoch - 1):
+                return Ended(Ending.STALE, f"no better epoch since epoch {self._best.epoch}")
+            self._run_epoch(progress, interruption)
+            # On machines that are not of a kind, equal steps may round other bits.
+            self._processes.align([*self._judged.state_dict().values()])
+            validation = self._training.validate(self._judged)
+            with interruption.whole():
+                self._close_epoch(validation)
         return Ended(Ending.COMPLETED)
 
     @property
@@ -225,12 +230,12 @@ class Trainer:
         epoch, accumulate = self._position.epoch, self._recipe.training.accumulate
         self._training.prepare(self._network, epoch)
         batches = self._training.batches(epoch, self._position.step * accumulate)
-        what = f"epoch {epoch}/{self._epochs}"
-        with progress.step(what, self._training.rows, "images") as shown:
+        with progress.step(f"epoch {epoch}/{self._epochs}", self._training.rows, "images") as shown:
             began = time.perf_counter()
             while group := list(islice(batches, accumulate)):
+                rows = self._processes.total(sum(len(batch.targets) for batch in group))
                 with interruption.whole():
-                    self._step(group, shown)
+                    self._step(group, int(rows), shown)
                     now = time.perf_counter()
                     spent, began = now - began, now
                     self._position = replace(self._position, seconds=self._position.seconds + spent)
@@ -247,23 +252,23 @@ class Trainer:
         loss, speed = done.loss / self._training.rows, self._training.rows / done.seconds
         improved = self._best.offer(self._judged, validation, done.epoch)
         self._schedule.hear(self._best.rank(validation))
-        log = EpochLog(done.epoch, loss, self._head_lr, speed, validation.scores, improved)
+        lr = float(self._optimizer.param_groups[-1]["lr"])  # of the head, in the last step
+        log = EpochLog(done.epoch, loss, lr, speed, validation.scores, improved)
         self._logs.append(log)
         self._position = _Position(epoch=done.epoch + 1)
         self.save()
         self._training.on_epoch(log)
 
-    def _step(self, group: list[Batch], shown: Step) -> None:
-        """Take one optimizer step over the batches of `group`; no number, no step."""
+    def _step(self, group: list[Batch], rows: int, shown: Step) -> None:
+        """Take one step over `rows` rows, those of `group` among them; no number, no step."""
         at = self._position
         set_learning_rate(self._optimizer, self._schedule.rate(self._done))
-        rows = sum(len(batch.targets) for batch in group)
         self._optimizer.zero_grad(set_to_none=True)
         losses = [
             self._backward(batch, (at.epoch, number), rows)
             for number, batch in enumerate(group, at.step * self._recipe.training.accumulate)
         ]
-        loss = sum(losses)
+        loss = add_up(self._network, sum(losses), self._processes)
         if not math.isfinite(loss):
             raise TrainingError(
                 f"the loss became {loss} in epoch {at.epoch}, step {at.step + 1} of "
@@ -291,10 +296,5 @@ class Trainer:
 
     def _save_in_time(self) -> None:
         minutes = self._recipe.machine.checkpoint_minutes
-        if minutes and time.monotonic() - self._saved > 60 * minutes:
+        if minutes and self._processes.total(time.monotonic() - self._saved > 60 * minutes):
             self.save()
-
-    @property
-    def _head_lr(self) -> float:
-        """Learning rate of the head in the last step."""
-        return float(self._optimizer.param_groups[-1]["lr"])

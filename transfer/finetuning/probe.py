@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from transfer.cache.scratch import scratch
 from transfer.network.heads import Cosine, Head, ResidualMLP
 from transfer.settings import ProbeSettings
 
@@ -168,8 +169,8 @@ def _moments(features: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _standardized(features: Tensor, mean: Tensor, std: Tensor) -> Tensor:
-    """Return the one copy of the features (N, D) float32 that is held in memory."""
-    standardized = torch.empty(features.shape)
+    """Return the one copy of the features (N, D) float32; a large one is mapped."""
+    standardized = torch.from_numpy(scratch(tuple(features.shape)))
     for rows in _chunks(features):
         standardized[rows] = (features[rows].double() - mean) / std
     return standardized

@@ -31,12 +31,18 @@ def probe(network: Network, lesson: Lesson, recipe: Recipe, host: Host, best: Be
     freeze_backbone(network)
     train, val, speed = _features(network, lesson, recipe, host)
     network.eval()  # no dropout
-    loss = fit_head(network.head, train, val, lesson.loss.balanced, recipe.probe)
-    with torch.inference_mode():
-        logits = network.head(host.compute.move(val.features))
-        probabilities = lesson.objective.probabilities(logits).cpu().numpy()
-    embeddings = val.features.numpy() if lesson.by_embeddings else None
-    validation = lesson.validation(Said(probabilities, embeddings))
+
+    def fit() -> tuple[float, Said]:
+        loss = fit_head(network.head, train, val, lesson.loss.balanced, recipe.probe)
+        with torch.inference_mode():
+            logits = network.head(host.compute.move(val.features))
+            probabilities = lesson.objective.probabilities(logits).cpu().numpy()
+        embeddings = val.features.numpy() if lesson.by_embeddings else None
+        return loss, Said(probabilities, embeddings)
+
+    loss, said = host.compute.processes.first(fit)  # which alone has the features
+    host.compute.processes.align([*network.head.state_dict().values()])
+    validation = lesson.validation(said)
     improved = best.offer(network, validation, epoch=0)
     return EpochLog(0, loss, 0.0, speed, validation.scores, improved)
 
@@ -57,7 +63,8 @@ def _features(
         TrainingError: the backbone gives no numbers.
     """
     cache, batches, views = lesson.features, lesson.batches, range(1, recipe.probe.views + 1)
-    rows, began = len(lesson.train) * (1 + len(views)) + len(lesson.val), time.perf_counter()
+    processes, began = host.compute.processes, time.perf_counter()
+    rows = (len(lesson.train) * (1 + len(views)) + len(lesson.val)) // processes.share.size
     with host.progress.step("features", rows, "images") as step:
         seen = _Seen(step)
         passes = [cache.fitted_on(network, lesson.train, seen.by(batches.plain), host.compute)]
@@ -65,7 +72,7 @@ def _features(
             read = seen.by(partial(batches.training, epoch=epoch))
             passes.append(cache.fitted_on(network, lesson.train, read, host.compute, epoch))
         val = cache.scored(network, lesson.val, seen.by(batches.plain), host.compute)
-    speed = seen.rows / (time.perf_counter() - began)
+    speed = processes.total(seen.rows) / (time.perf_counter() - began)
     train = torch.cat(passes) if views else passes[0]  # of a single one nothing is copied
     if not bool(torch.isfinite(train).all() and torch.isfinite(val).all()):
         raise TrainingError(

@@ -23,6 +23,27 @@ _REFUSED = {
 }
 
 
+def check_optimizer(name: str) -> None:
+    """Refuse an optimizer that timm does not have, or that a run could not be continued with.
+
+    Raises:
+        RecipeError: with the names that are near it.
+    """
+    known = timm.optim.list_optimizers()
+    bare = name.lower().removeprefix("lookahead_")  # timm's way to wrap any other
+    if bare not in known:
+        near = difflib.get_close_matches(name, known)
+        raise RecipeError(
+            f"training.optimizer = {name!r}: timm has none of that name; "
+            f"among others it has {', '.join(near or ('adamw', 'sgd'))}"
+        )
+    for prefix, reason in _REFUSED.items():
+        if bare.startswith(prefix):
+            raise RecipeError(
+                f"training.optimizer = {name!r} is refused: {reason}; take adamw or sgd"
+            )
+
+
 def build_optimizer(network: Network, lr: float, settings: TrainingSettings) -> Optimizer:
     """Return an optimizer over the trainable weights of `network`.
 
@@ -33,7 +54,7 @@ def build_optimizer(network: Network, lr: float, settings: TrainingSettings) -> 
     Raises:
         RecipeError: timm has no optimizer of that name, or a run could not be continued with it.
     """
-    _check_optimizer(settings.optimizer)
+    check_optimizer(settings.optimizer)
     groups = _backbone_groups(network.backbone, settings) + _head_groups(network.head, settings)
     optimizer: Optimizer = timm.optim.create_optimizer_v2(
         groups, opt=settings.optimizer, lr=lr, weight_decay=settings.decay
@@ -135,22 +156,6 @@ def _rise(step: int, rising: int, peak: float) -> float:
 
 def _half_cosine(start: float, end: float, done: float) -> float:
     return end + (start - end) * 0.5 * (1 + math.cos(math.pi * done))
-
-
-def _check_optimizer(name: str) -> None:
-    known = timm.optim.list_optimizers()
-    bare = name.lower().removeprefix("lookahead_")  # timm's way to wrap any other
-    if bare not in known:
-        near = difflib.get_close_matches(name, known)
-        raise RecipeError(
-            f"training.optimizer = {name!r}: timm has none of that name; "
-            f"among others it has {', '.join(near or ('adamw', 'sgd'))}"
-        )
-    for prefix, reason in _REFUSED.items():
-        if bare.startswith(prefix):
-            raise RecipeError(
-                f"training.optimizer = {name!r} is refused: {reason}; take adamw or sgd"
-            )
 
 
 def _backbone_groups(backbone: nn.Module, settings: TrainingSettings) -> list[dict[str, object]]:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from transfer.finetuning.adaptation import adapt_statistics
 from transfer.finetuning.finder import Trial, find_learning_rate
 from transfer.finetuning.finetuner import Ended, Ending, EpochLog, Trainer, Training
+from transfer.finetuning.joint import rows_of_a_mean, synchronize
 from transfer.finetuning.lesson import Host, Learned, Lesson
 from transfer.finetuning.probing import counted, probe
 from transfer.finetuning.schedule import build_optimizer
@@ -72,7 +73,7 @@ def learn(network: Network, lesson: Lesson, recipe: Recipe, host: Host) -> Learn
         OutputError: a checkpoint cannot be written.
     """
     way, best = WAYS[recipe.strategy], Best(lesson.headline, recipe.training.patience)
-    state, logs = host.checkpoints.load(), list[EpochLog]()
+    state, logs = host.compute.processes.first(host.checkpoints.load), list[EpochLog]()
     if state is None and way.adapts:
         _adapt(network, lesson, recipe, host)
     if state is None and way.probes:
@@ -98,15 +99,21 @@ def _training(network: Network, lesson: Lesson, recipe: Recipe, host: Host) -> T
     rows, batches = len(lesson.train), lesson.batches.steps(len(lesson.train))
     statistics = statistics_for(
         recipe.training.batch_statistics,
-        rows // batches,
+        rows_of_a_mean(rows // batches, host.compute),
         from_scratch=recipe.strategy is Strategy.SCRATCH,
     )
+    if synchronize(network, statistics, host.compute):
+        host.progress.say("batch norm takes the mean over the rows of all processes")
     count, epochs = len(stages(network.backbone)), recipe.passes(rows)
     last, trains = recipe.training.frozen_to, WAYS[recipe.strategy].trains or _all
     above = stage_number(network, last) + 1 if last else -(-count // 2)
     return Training(
         batches=lambda epoch, first: lesson.batches.training(
-            lesson.train, epoch, first=first, balanced=recipe.training.balance == "sampler"
+            lesson.train,
+            epoch,
+            first=first,
+            balanced=recipe.training.balance == "sampler",
+            shared=True,
         ),
         rows=rows,
         batches_per_epoch=batches,
@@ -120,8 +127,9 @@ def _training(network: Network, lesson: Lesson, recipe: Recipe, host: Host) -> T
 def _adapt(network: Network, lesson: Lesson, recipe: Recipe, host: Host) -> None:
     """Give the backbone the batch statistics of the training rows, as training will."""
     rows = epoch_order(lesson.train, recipe.seed, 0)[:_ADAPTED_ON]
-    with host.progress.step("adapting", len(rows), "images") as step:
-        batches = counted(lesson.batches.plain(rows), step)
+    own = len(rows) // host.compute.processes.share.size
+    with host.progress.step("adapting", own, "images") as step:
+        batches = counted(lesson.batches.dealt(rows), step)
         adapt_statistics(network, batches, host.compute)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import PIL
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
@@ -20,6 +21,8 @@ PICTURE_SUFFIXES = frozenset(
     {".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm"}
     | {".tif", ".tiff", ".webp"}
 )
+DECODERS = f"pillow {PIL.__version__} opencv {cv2.__version__}"
+"""What decodes, by version: others may give other pixels."""
 LARGEST_PX = 178_956_970
 """Most pixels a picture may unfold to; the limit at which Pillow refuses by default."""
 

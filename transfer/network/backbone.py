@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from transfer.errors import RecipeError
 from transfer.network import alexnet, plain  # noqa: F401  # registers them with timm
 from transfer.network.heads import Head
-from transfer.network.objective import build_head
-from transfer.recipe import Recipe
+from transfer.network.objective import build_head, head_kind
+from transfer.network.pooling import pool, stages_to_pool, width_of
+from transfer.recipe import Recipe, Strategy
 from transfer.samples.target import TargetKind
 from transfer.settings import HeadSettings
 
@@ -35,18 +36,23 @@ class Design:
         head: its kind and size.
         dropout: share of the head's inputs that a training step leaves out.
         drop_path: share of the deepest residual branches that a training step leaves out.
+        stages: of how many of the last stages the head sees the features; None: of several.
     """
 
     kind: TargetKind = TargetKind.SINGLE_LABEL
     head: HeadSettings = field(default_factory=HeadSettings)
     dropout: float = 0.0
     drop_path: float = 0.0
+    stages: int | None = 1
 
     @classmethod
     def of(cls, recipe: Recipe, kind: TargetKind) -> "Design":
         """Return what `recipe` asks for."""
-        training = recipe.training
-        return cls(kind, recipe.head, training.dropout, training.drop_path)
+        training, stages = recipe.training, recipe.head.stages
+        if recipe.strategy is not Strategy.PROBE or head_kind(kind, recipe.head) == "cosine":
+            # Directions are compared: features of other sizes would not weigh alike.
+            stages = stages or 1
+        return cls(kind, recipe.head, training.dropout, training.drop_path, stages)
 
 
 class Network(nn.Module):
@@ -58,19 +64,25 @@ class Network(nn.Module):
 
     Attributes:
         name: timm's, of the backbone.
-        backbone: a timm model without classifier; (B, C, S, S) -> pooled features (B, D).
-        head: features (B, D) -> logits (B, O).
+        backbone: a timm model without classifier.
+        head: pooled features (B, D) -> logits (B, O).
+        stages: of how many of the backbone's last stages they are.
     """
 
     mean: Tensor
     std: Tensor
 
     def __init__(
-        self, name: str, backbone: nn.Module, head: Head, normalization: Normalization
+        self,
+        name: str,
+        backbone: nn.Module,
+        head: Head,
+        normalization: Normalization,
+        stages: int = 1,
     ) -> None:
         super().__init__()
         self.name, self.backbone, self.head = name, backbone, head
-        self.normalization = normalization
+        self.normalization, self.stages = normalization, stages
         # They belong to the description of the model, not to its weights.
         self.register_buffer("mean", _as_channels(normalization.mean), persistent=False)
         self.register_buffer("std", _as_channels(normalization.std), persistent=False)
@@ -78,8 +90,7 @@ class Network(nn.Module):
     def embed(self, pixels: Tensor) -> Tensor:
         """Return pooled features (B, D) of `pixels` (B, C, S, S)."""
         scaled = pixels.float().div_(255) if pixels.dtype == torch.uint8 else pixels
-        features: Tensor = self.backbone((scaled - self.mean) / self.std)
-        return features
+        return pool(self.backbone, (scaled - self.mean) / self.std, self.stages)
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Return logits (B, O) of `pixels` (B, C, S, S)."""
@@ -104,8 +115,9 @@ def build_network(
         design: head, kind of target and dropout; unset is a linear head for single labels.
 
     Raises:
-        RecipeError: timm has no such model, it gives no pooled features or has no residual branches
-            to drop, or the head makes no sense for the kind of target.
+        RecipeError: timm has no such model, it gives no pooled features, has fewer stages than the
+            head wants or no residual branches to drop, or the head makes no sense for the kind of
+            target.
     """
     check_name(name)
     design = design or Design()
@@ -113,10 +125,10 @@ def build_network(
     backbone = _create(name, bands, design.drop_path)
     if not getattr(backbone, "num_features", 0):
         raise RecipeError(f"backbone {name!r} gives no pooled features; choose another")
-    # Some (VGG) widen the pooled features before the classifier that was left out.
-    width = cast("int", getattr(backbone, "head_hidden_size", backbone.num_features))
+    stages = stages_to_pool(name, backbone, design.stages)
+    width = width_of(backbone, stages)
     head = build_head(design.kind, design.head, width, classes, design.dropout)
-    network = Network(name, backbone, head, normalization or stated_normalization(name))
+    network = Network(name, backbone, head, normalization or stated_normalization(name), stages)
     return network.to(memory_format=torch.channels_last)
 
 
@@ -160,16 +172,22 @@ def check_name(name: str) -> None:
         raise RecipeError(f"backbone {name!r}: timm knows no such tag; it has {known}") from error
 
 
-def check_size(name: str, size: int) -> None:
+def check_size(name: str, size: int, stages: int = 1) -> None:
     """Refuse a picture size that the timm model `name` reduces to nothing; no weight is drawn.
 
+    Args:
+        name: of the model.
+        size: S, px.
+        stages: of how many of its last stages the head shall see the features.
+
     Raises:
-        RecipeError: the deepest features would be under one pixel, or the model wants another size.
+        RecipeError: the deepest features would be under one pixel, the model wants another size or
+            has fewer stages.
     """
     with torch.device("meta"):  # shapes only
-        network = build_network(name, classes=1)
-        stages = cast("Sequence[dict[str, int]]", network.backbone.feature_info)
-        reduction = max((stage["reduction"] for stage in stages), default=1)
+        network = build_network(name, classes=1, design=Design(stages=stages))
+        outputs = cast("Sequence[dict[str, int]]", network.backbone.feature_info)
+        reduction = max((output["reduction"] for output in outputs), default=1)
         if size < reduction:
             raise RecipeError(
                 f"size = {size}: {name} reduces a picture {reduction} times, "

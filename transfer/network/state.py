@@ -18,6 +18,7 @@ from transfer.network.stem import Stem, adapt_stem, first_weights
 SUFFIXES = frozenset({".safetensors", ".pth", ".pt", ".bin"})
 _WRAPPERS = ("state_dict", "model")
 _PREFIXES = ("module.", "backbone.")
+_STARTS = (b"PK\x03\x04", b"\x80")  # a zip archive; before torch 1.6 a pickle
 
 
 def read_card(path: Path) -> dict[str, Any]:
@@ -52,8 +53,9 @@ def read_state(path: Path) -> dict[str, Tensor]:
         if path.suffix == ".safetensors":
             state = load_file(path)
         else:
+            _refuse_what_torch_never_wrote(path)
             state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, ValueError, EOFError, SafetensorError) as error:
+    except (OSError, RuntimeError, ValueError, EOFError, LookupError, SafetensorError) as error:
         raise WeightsError(f"{str(path)!r} is no file of weights: {_first_line(error)}") from error
     except pickle.UnpicklingError as error:
         raise WeightsError(
@@ -64,6 +66,13 @@ def read_state(path: Path) -> dict[str, Tensor]:
     if not tensors:
         raise WeightsError(f"{str(path)!r} holds no tensors by name")
     return tensors
+
+
+def _refuse_what_torch_never_wrote(path: Path) -> None:
+    with path.open("rb") as file:
+        start = file.read(8)
+    if not start.startswith(_STARTS):
+        raise ValueError(f"it starts with {start!r}, as nothing does that torch has saved")
 
 
 def load_backbone(

@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 from transfer.images.pictures import Pixels
 from transfer.pixels.cache import Pictures, stack
 from transfer.pixels.views import TrainingViews, epoch_order, even_batches
+from transfer.processes import Share
 from transfer.samples.target import Targets
 
 _AHEAD = 2
@@ -61,6 +62,7 @@ class Batches:
         seed: int = 0,
         workers: int = 0,
         threads: int = 1,
+        share: Share = Share(),  # noqa: B008  # never changes
     ) -> None:
         """Keep what is needed to read; nothing is read yet.
 
@@ -68,11 +70,13 @@ class Batches:
             pictures: working-size pixels by row number.
             targets: by row number, (N,) or (N, K).
             views: of the task; without them training batches are plain.
-            batch_size: rows of a step.
+            batch_size: rows of a batch, of all processes that share it together.
             seed: of the order of an epoch.
             workers: processes that read ahead; 0 reads in this process.
             threads: that share the decoding of a batch in this process.
+            share: of this process.
         """
+        self._share = share
         self._batch_size, self._seed, self._threads = batch_size, seed, threads
         self._targets = targets
         self._reader = _Reader(pictures, targets, views, threads if workers == 0 else 1)
@@ -93,7 +97,13 @@ class Batches:
             )
 
     def training(
-        self, numbers: NDArray[np.int64], epoch: int, *, first: int = 0, balanced: bool = False
+        self,
+        numbers: NDArray[np.int64],
+        epoch: int,
+        *,
+        first: int = 0,
+        balanced: bool = False,
+        shared: bool = False,
     ) -> Iterator[Batch]:
         """Yield the rows `numbers` as views, in the order that (seed, epoch) draws.
 
@@ -102,14 +112,22 @@ class Batches:
             epoch: which one; it draws order and views.
             first: number of the batch to begin with, for an epoch that goes on.
             balanced: draw every class alike, some rows twice and some not at all.
+            shared: yield the part of this process of every batch; the rows of a step are the same
+                however many share them.
         """
         order = epoch_order(numbers, self._seed, epoch, self._targets if balanced else None)
         parts = even_batches(order, self._batch_size)
+        parts = [self._share.part(part) for part in parts] if shared else parts
         return self._read([_Order(part, epoch) for part in parts[first:]])
 
     def plain(self, numbers: NDArray[np.int64]) -> Iterator[Batch]:
         """Yield the rows `numbers` in their order, as scoring sees them."""
         return self._read([_Order(part) for part in even_batches(numbers, self._batch_size)])
+
+    def dealt(self, numbers: NDArray[np.int64]) -> Iterator[Batch]:
+        """Yield every batch of `plain` in one of the processes: whole ones, whose means count."""
+        parts = even_batches(numbers, self._batch_size)
+        return self._read([_Order(part) for part in parts[self._share.rank :: self._share.size]])
 
     def fixed(self, numbers: NDArray[np.int64], view: int) -> Iterator[Batch]:
         """Yield the rows `numbers` in their order, each as its test-time view 1, 2, ..."""

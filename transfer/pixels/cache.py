@@ -1,4 +1,4 @@
-"""Working-size pixels of rows: each picture is decoded once as far as memory allows."""
+"""Working-size pixels of rows: from disk, else from memory, else decoded anew."""
 
 from collections.abc import Callable, Sequence
 from typing import cast
@@ -9,6 +9,7 @@ import psutil
 from transfer.errors import ManifestError
 from transfer.images.framing import Framing, frame
 from transfer.images.pictures import Pixels
+from transfer.pixels.pixel_store import KeptPixels
 from transfer.samples.manifest import Row
 
 _SHARE_OF_FREE_MEMORY = 0.25
@@ -20,6 +21,7 @@ class Pictures:
     Attributes:
         rows: what is read, by number.
         size: S, px.
+        kept: what is on disk; the rest is decoded, and stays in memory as far as that allows.
     """
 
     def __init__(
@@ -30,10 +32,11 @@ class Pictures:
         size: int,
         framing: Framing,
         memory_bytes: int = 0,
+        kept: KeptPixels | None = None,
     ) -> None:
-        self.rows, self.size = rows, size
+        self.rows, self.size, self.kept = rows, size, kept
         self._read, self._framing = read, framing
-        self._kept: dict[int, Pixels] = {}
+        self._in_memory: dict[int, Pixels] = {}
         self._memory = memory_bytes
 
     def __getitem__(self, number: int) -> Pixels:
@@ -42,13 +45,16 @@ class Pictures:
         Raises:
             ImageError: the file is no readable picture.
         """
-        kept = self._kept.get(number)
-        if kept is not None:
-            return kept
-        pixels = frame(self._read(self.rows[number]), self.size, self._framing)
+        found = self.kept.get(number) if self.kept is not None else None
+        if found is None:
+            found = self._in_memory.get(number)
+        if found is not None:
+            return found
+        pixels = frame(self._read(self.rows[number]), self.size, self._framing).view()
+        pixels.flags.writeable = False  # as those on disk: a view must not change its picture
         # Counted anew each time, so that threads that come together do not count wrong for good.
-        if (len(self._kept) + 1) * pixels.nbytes <= self._memory:
-            self._kept[number] = pixels
+        if (len(self._in_memory) + 1) * pixels.nbytes <= self._memory:
+            self._in_memory[number] = pixels
         return pixels
 
     def share(self, processes: int) -> None:

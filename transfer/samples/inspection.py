@@ -1,10 +1,8 @@
 """One look at every file: is it readable, and what is in it?"""
 
 import hashlib
-import os
-from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,16 +12,21 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from transfer.cache.folder import folder_of
 from transfer.errors import ImageError, ManifestError
 from transfer.images.pictures import Pixels
-from transfer.progress import Progress
+from transfer.progress import Progress, Step
 from transfer.samples.manifest import Manifest, Row
-from transfer.samples.seen_files import Digests, FileState, SeenFiles, cache_folder
+from transfer.samples.seen_files import Digests, FileState, SeenFiles
+from transfer.samples.side_by_side import side_by_side
 
 _MOST_BROKEN = 0.1
 _SHOWN = 5
-_AT_ONCE = 2048  # rows in the queue; all of a large set would take memory for nothing
-_MOST_THREADS = 32
+_AT_ONCE = 20_000  # rows between two times that what was seen is remembered
+_DIGEST = np.dtype("S16")
+
+Keep = Callable[[str, Pixels], object]
+"""Takes the digest of decoded pixels, and the pixels; called from several threads."""
 
 
 class Broken(NamedTuple):
@@ -41,14 +44,19 @@ class Inspected:
     broken: tuple[Broken, ...]
 
 
+@contextmanager
+def _keep_nothing(new: int, of: int) -> Iterator[Keep]:  # noqa: ARG001  # what a `keep` is told
+    yield lambda *_: None
+
+
 def inspect(
     manifest: Manifest,
     read: Callable[[Row], Pixels],
     *,
     reader: str,
     progress: Progress,
+    keep: Callable[[int, int], AbstractContextManager[Keep]] = _keep_nothing,
     cache: Path | None = None,
-    threads: int | None = None,
 ) -> Inspected:
     """Read every file once, and name each row by what is in it.
 
@@ -59,47 +67,96 @@ def inspect(
         read: the task's reader.
         reader: a text that names the reader with its settings; another text, another memory.
         progress: sees a bar over the files that have to be opened.
+        keep: (rows that have to be opened, all rows) -> what takes their pixels, now that they are
+            decoded.
         cache: folder of the memory; unset takes the user's own.
-        threads: how many files are read at once; unset takes the number of cores.
 
     Raises:
         ManifestError: more than a tenth of the files cannot be read.
     """
-    files = _file_states(manifest)
-    memory = SeenFiles(cache or cache_folder(), reader)
-    found: list[Digests | str | None] = [*memory.recall(files)]
-    new = [number for number, digests in enumerate(found) if digests is None]
-    if new:
-        looks = _look_at(manifest, new, read, threads)
-        try:
-            with progress.step("inspect", len(new), "files") as step, closing(looks):
-                for number, look in zip(new, looks, strict=True):
-                    found[number] = look
-                    step.advance()
-        finally:  # what was seen before an interrupt counts as well
-            seen = ((files[number], found[number]) for number in new)
-            memory.remember((file, look) for file, look in seen if isinstance(look, Digests))
+    memory = SeenFiles(folder_of("digests", cache), reader)
+    found = _Found(len(manifest))
+    for part in _parts(np.arange(len(manifest))):
+        for number, digests in zip(part, memory.recall(_file_states(manifest, part)), strict=True):
+            found.add(number, digests)
+    new = np.flatnonzero(found.content == b"")
+    if len(new):
+        with (
+            progress.step("inspect", len(new), "files") as step,
+            keep(len(new), len(manifest)) as hand_on,
+        ):
+            look = partial(_look, manifest, read, hand_on)
+            for part in _parts(new):
+                files = _file_states(manifest, part)  # before they are opened
+                with closing(side_by_side(look, part)) as looks:
+                    _take_in(zip(part, files, looks, strict=True), found, memory, step)
     return _sort_out(manifest, found)
 
 
-def _look_at(
-    manifest: Manifest, numbers: list[int], read: Callable[[Row], Pixels], threads: int | None
-) -> Generator[Digests | str]:
-    # Threads, not processes: decoding and hashing release the interpreter, a reader need not be
-    # picklable, and of small chips, where threads gain little, one core reads thousands a second.
-    pool = ThreadPoolExecutor(threads or min(_MOST_THREADS, os.cpu_count() or 1))
+class _Found:
+    """What was found in each row: digests, b"" where there are none, and reasons by number."""
+
+    def __init__(self, rows: int) -> None:
+        self.content, self.pixels = np.zeros(rows, _DIGEST), np.zeros(rows, _DIGEST)
+        self.reasons: dict[int, str] = {}
+
+    def add(self, number: int, look: Digests | str | None) -> None:
+        if isinstance(look, Digests):
+            self.content[number], self.pixels[number] = look
+        elif look is not None:
+            self.reasons[number] = look
+
+
+def _parts(numbers: NDArray[np.int64]) -> Iterator[list[int]]:
+    return (numbers[i : i + _AT_ONCE].tolist() for i in range(0, len(numbers), _AT_ONCE))
+
+
+def _take_in(
+    looks: Iterable[tuple[int, FileState, Digests | str]],
+    found: _Found,
+    memory: SeenFiles,
+    step: Step,
+) -> None:
+    seen = []
     try:
-        for first in range(0, len(numbers), _AT_ONCE):
-            rows = map(manifest.row, numbers[first : first + _AT_ONCE])
-            yield from pool.map(partial(_look, read), rows)
-    finally:
-        pool.shutdown(cancel_futures=True)  # an interrupt does not wait for what is queued
+        for number, file, look in looks:
+            found.add(number, look)
+            if isinstance(look, Digests):
+                seen.append((file, look))
+            step.advance()
+    finally:  # what was seen before an interrupt counts as well
+        memory.remember(seen)
 
 
-def _file_states(manifest: Manifest) -> list[FileState]:
-    root = manifest.root.absolute()
-    images = manifest.rows["image"].tolist()
-    boxes = manifest.rows["box"].map(str) if "box" in manifest.rows else [""] * len(images)
+def _look(
+    manifest: Manifest, read: Callable[[Row], Pixels], keep: Keep, number: int
+) -> Digests | str:
+    """Return the digests of a row, or the reason why it has none."""
+    row = manifest.row(number)
+    try:
+        with row.path.open("rb") as file:
+            content = hashlib.file_digest(file, _short_hash)
+        pixels = read(row)
+    except ImageError as error:
+        return str(error).removeprefix(f"{str(row.path)!r} ")  # the row is named beside it
+    except OSError as error:
+        return f"cannot be read: {error.strerror or error}"
+    digest = pixels_digest(pixels)
+    keep(digest, pixels)
+    return Digests(content.hexdigest(), digest)
+
+
+def pixels_digest(pixels: Pixels) -> str:
+    """Return 16 hex digits naming decoded pixels with their shape and depth."""
+    digest = _short_hash(f"{pixels.dtype} {pixels.shape} ".encode())
+    digest.update(np.ascontiguousarray(pixels).data)
+    return digest.hexdigest()
+
+
+def _file_states(manifest: Manifest, numbers: list[int]) -> list[FileState]:
+    root, rows = manifest.root.absolute(), manifest.rows.iloc[numbers]
+    images = rows["image"].tolist()
+    boxes = rows["box"].map(str).tolist() if "box" in rows else [""] * len(images)
     states = []
     for image, box in zip(images, boxes, strict=True):
         path = root / image
@@ -112,43 +169,23 @@ def _file_states(manifest: Manifest) -> list[FileState]:
     return states
 
 
-def _look(read: Callable[[Row], Pixels], row: Row) -> Digests | str:
-    """Return the digests of a row, or the reason why it has none."""
-    try:
-        with row.path.open("rb") as file:
-            content = hashlib.file_digest(file, _short_hash)
-        pixels = read(row)
-    except ImageError as error:
-        return str(error).removeprefix(f"{str(row.path)!r} ")  # the row is named beside it
-    except OSError as error:
-        return f"cannot be read: {error.strerror or error}"
-    shape = _short_hash(f"{pixels.dtype} {pixels.shape} ".encode())
-    shape.update(np.ascontiguousarray(pixels).data)
-    return Digests(content.hexdigest(), shape.hexdigest())
-
-
 def _short_hash(data: bytes = b"") -> hashlib.blake2b:
     # 64 bits: that two of a million files agree by chance happens once in 30 million data sets.
     return hashlib.blake2b(data, digest_size=8)
 
 
-def _sort_out(manifest: Manifest, found: Sequence[Digests | str | None]) -> Inspected:
-    images = manifest.rows["image"].tolist()
-    broken = tuple(
-        Broken(image, look)
-        for image, look in zip(images, found, strict=True)
-        if isinstance(look, str)
-    )
+def _sort_out(manifest: Manifest, found: _Found) -> Inspected:
+    images = manifest.rows["image"]
+    broken = tuple(Broken(images[number], why) for number, why in sorted(found.reasons.items()))
     if len(broken) > _MOST_BROKEN * len(manifest):
         reasons = "\n  ".join(f"{image!r}: {reason}" for image, reason in broken[:_SHOWN])
         raise ManifestError(
             f"{len(broken)} of {len(manifest)} pictures of {str(manifest.root)!r} cannot be read, "
             f"more than {_MOST_BROKEN:.0%}; mend or remove them:\n  {reasons}"
         )
-    good = [look for look in found if isinstance(look, Digests)]
-    kept = manifest.keep(np.array([isinstance(look, Digests) for look in found]))
-    kept = kept.with_columns(
-        content=[digests.content for digests in good], pixels=[digests.pixels for digests in good]
+    good = found.content != b""
+    kept = manifest.keep(good).with_columns(
+        content=found.content[good].astype(str), pixels=found.pixels[good].astype(str)
     )
     return Inspected(kept.with_columns(key=_keys(kept)), broken)
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, overload
 
 import numpy as np
 import pandas as pd
@@ -150,16 +150,20 @@ class Manifest:
         columns = {name: cells[number] for name, cells in free.items()}
         return Row(path, known["label"][number], known["group"][number], columns)
 
-    def all_rows(self) -> list[Row]:
-        """Return every row, in order."""
-        return [self.row(number) for number in range(len(self))]
+    def all_rows(self) -> Sequence[Row]:
+        """Return every row, in order; each is made when it is looked at."""
+        return _AllRows(self)
 
     @cached_property
     def _cells(self) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
-        # Known and free columns; a cell of a list is found far faster than one of a table.
-        cells = {str(name): self.rows[name].tolist() for name in self.rows.columns}
-        free = {name: cells.pop(name) for name in list(cells) if name not in _KNOWN}
-        return cells, free
+        # Columns of a row and free ones; a cell of a list is found far faster than one of a table.
+        known = {name: _shared(self.rows[name].tolist()) for name in (*REQUIRED, "group")}
+        free = {
+            str(name): _shared(self.rows[name].tolist())
+            for name in self.rows.columns
+            if name not in _KNOWN
+        }
+        return known, free
 
     def numbers(self, split: str) -> NDArray[np.int64]:
         """Return the numbers of the rows in `split`, ascending."""
@@ -199,6 +203,31 @@ class Manifest:
         table["group"] = table.groupby("group")["key"].transform("first")
         text = table.to_csv(index=False, header=False, lineterminator="\n")
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+class _AllRows(Sequence[Row]):
+    """The rows of a manifest by number: of a million rows none takes memory before it is read."""
+
+    def __init__(self, manifest: Manifest) -> None:
+        self._manifest = manifest
+
+    def __len__(self) -> int:
+        return len(self._manifest)
+
+    @overload
+    def __getitem__(self, number: int) -> Row: ...
+    @overload
+    def __getitem__(self, number: slice) -> list[Row]: ...
+    def __getitem__(self, number: int | slice) -> Row | list[Row]:
+        if isinstance(number, slice):
+            return [self[each] for each in range(len(self))[number]]
+        return self._manifest.row(range(len(self))[number])  # from the end, or refused
+
+
+def _shared(cells: list[Any]) -> list[Any]:
+    """Return cells in which equal texts are one text: of labels and groups there are few."""
+    texts: dict[str, str] = {}
+    return [texts.setdefault(cell, cell) if isinstance(cell, str) else cell for cell in cells]
 
 
 _KNOWN = frozenset({*REQUIRED, "group", "split", *DERIVED})

@@ -1,6 +1,5 @@
 """What earlier inspections found in files, so that an unchanged file is not opened again."""
 
-import os
 import sqlite3
 import time
 from collections.abc import Iterable, Sequence
@@ -9,9 +8,9 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple
 
-import platformdirs
+from transfer.cache.folder import make_private
 
-_FILE = "inspections-1.sqlite"  # another number for another table
+_FILE = "seen.sqlite"
 _TABLE = """
     CREATE TABLE IF NOT EXISTS seen (
         path TEXT, part TEXT, reader TEXT, size INTEGER, mtime_ns INTEGER,
@@ -41,12 +40,6 @@ class Digests(NamedTuple):
 
     content: str
     pixels: str
-
-
-def cache_folder() -> Path:
-    """Return the folder for what can be made again: $TRANSFER_CACHE, else the user's own."""
-    chosen = os.environ.get("TRANSFER_CACHE")
-    return Path(chosen) if chosen else platformdirs.user_cache_path("resnet-transfer")
 
 
 class SeenFiles:
@@ -91,7 +84,7 @@ class SeenFiles:
             self._give_up(error)
 
     def _connect(self) -> sqlite3.Connection:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        make_private(self._path.parent)
         connection = sqlite3.connect(self._path, timeout=30)  # while another process writes
         try:
             connection.execute(_TABLE)

@@ -1,6 +1,6 @@
 """Run a network over rows, in fp32: the one path of scoring and of prediction."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import torch
@@ -39,6 +39,17 @@ def predict_rows(
             features.append(pooled.float().cpu().numpy())
         on_batch(len(batch.numbers))
     return Said(np.concatenate(said), np.concatenate(features) if embeddings else None)
+
+
+def joined(parts: Sequence[Said]) -> Said:
+    """Return what was said of the parts of some rows as what was said of all of them, in order."""
+    if len(parts) == 1:
+        return parts[0]
+    embeddings = [part.embeddings for part in parts if part.embeddings is not None]
+    return Said(
+        np.concatenate([part.probabilities for part in parts]),
+        np.concatenate(embeddings) if embeddings else None,
+    )
 
 
 def mean_over_views(plain: Said, views: Iterable[Said]) -> Said:

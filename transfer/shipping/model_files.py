@@ -30,7 +30,7 @@ class ModelCard:
         classes: K class names, in the order of the outputs.
         backbone: timm name.
         mean, std: normalization of pixels in [0, 1], one number a band.
-        head: kind and size of the head, as the recipe's `head`.
+        head: kind and size of the head, as the recipe's `head`, and the stages it sees.
         own_reader: the task reads pictures in its own way, so that its package is needed.
         recipe: every setting of the run.
         thresholds: of a multi label target, and on which rows they were fitted.

@@ -120,7 +120,8 @@ class Predictor:
         card = read_card(folder)
         recipe, task = _recipe_and_task(card)
         numbers = Normalization(card.mean, card.std)
-        design = Design(TargetKind(card.target), HeadSettings(**card.head))
+        head = HeadSettings(**card.head)
+        design = Design(TargetKind(card.target), head, stages=head.stages or 1)
         network = build_network(card.backbone, len(card.classes), numbers, design)
         try:
             network.load_state_dict(read_weights(folder))

@@ -1,6 +1,7 @@
 """How busy the machine is while a run goes on, in the names that MLflow's UI looks for."""
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from itertools import count
 
@@ -9,7 +10,8 @@ import psutil
 SYSTEM = "system/"
 """What the names of these numbers start with."""
 
-_MEGABYTE = 1e6
+_MEGABYTE, _GIGABYTE = 1e6, 1e9
+_MEMORY_SECONDS = 1.0  # between two looks at the memory: a peak of less may be missed
 
 
 class SystemMetrics:
@@ -21,7 +23,7 @@ class SystemMetrics:
         """Call `log` with numbers and the count of the sample, from `first` on, every `seconds`."""
         self._log, self._seconds, self._first = log, seconds, first
         self._stop = threading.Event()
-        self._process = psutil.Process()
+        self._process, self._peak = psutil.Process(), 0
         self._thread = threading.Thread(target=self._run, name="system metrics", daemon=True)
 
     def start(self) -> None:
@@ -36,10 +38,25 @@ class SystemMetrics:
 
     def _run(self) -> None:
         for number in count(self._first):
-            stopped = self._stop.wait(self._seconds)
+            stopped = self._stopped_within(self._seconds)
             self._log(self._sample(), number)
             if stopped:
                 return
+
+    def _stopped_within(self, seconds: float) -> bool:
+        """Wait, and look at the memory meanwhile; return whether this is the end."""
+        ends = time.monotonic() + seconds
+        stopped = False
+        while not stopped and (left := ends - time.monotonic()) > 0:
+            self._look_at_memory()
+            stopped = self._stop.wait(min(left, _MEMORY_SECONDS))
+        self._look_at_memory()
+        return stopped
+
+    def _look_at_memory(self) -> None:
+        used = self._process.memory_info()
+        # What is mapped from files the system takes back at will: Linux counts it apart.
+        self._peak = max(self._peak, used.rss - getattr(used, "shared", 0))
 
     def _sample(self) -> dict[str, float]:
         memory = psutil.virtual_memory()
@@ -48,4 +65,5 @@ class SystemMetrics:
             f"{SYSTEM}system_memory_usage_megabytes": memory.used / _MEGABYTE,
             f"{SYSTEM}system_memory_usage_percentage": memory.percent,
             f"{SYSTEM}process_memory_usage_megabytes": self._process.memory_info().rss / _MEGABYTE,
+            f"{SYSTEM}peak_memory_gb": self._peak / _GIGABYTE,
         }

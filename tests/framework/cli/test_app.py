@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from transfer.cli import app
+from transfer.cli.console import ERR, OUT
 from transfer.errors import RecipeError
 
 Command = Callable[..., Any]
@@ -102,3 +103,33 @@ def test_a_command_of_another_package_gets_its_own_arguments(
     monkeypatch.delitem(sys.modules, "foreign_commands", raising=False)
     typed = command_line("map", "a file", "--size", "3", "--help")
     assert typed == (0, "a file|--size|3|--help\n", "")
+
+
+@pytest.fixture
+def second(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Be the second of two processes."""
+    for console in (OUT, ERR):
+        monkeypatch.setattr(console, "quiet", False)  # as it is again behind the test
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "1")
+
+
+@pytest.mark.usefixtures("second")
+def test_of_several_processes_only_the_first_speaks(
+    command_line: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silent = command_line("recipe", "no such task")
+    assert (silent.code, silent.out, silent.err) == (2, "", "")
+    monkeypatch.setenv("RANK", "0")
+    assert "error      " in command_line("recipe", "no such task").err
+
+
+@pytest.mark.usefixtures("second")
+def test_a_process_that_is_left_alone_says_why(
+    command_line: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("MASTER_ADDR", raising=False)
+    typed = command_line("fit", "labelled_images", "--data", tmp_path, "--out", tmp_path / "runs")
+    assert typed.code == 2
+    assert typed.err.startswith("error      WORLD_SIZE is 2, but the processes do not find each")
+    assert not (tmp_path / "runs").exists()

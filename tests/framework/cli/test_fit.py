@@ -228,12 +228,25 @@ def test_folds_say_each_run_and_the_pooled_score(
     command_line: Command, repeated: list[Request]
 ) -> None:
     typed = command_line(
-        "fit", "demo", "--data", "folder", "--folds", 5, "--views", 2, "--deterministic"
+        "fit",
+        "demo",
+        "--data",
+        "folder",
+        "--folds",
+        5,
+        "--views",
+        2,
+        "--deterministic",
+        "--cache-limit",
+        3,
     )
     assert typed.code == 0
     (request,) = repeated
     assert (request.folds, request.fractions) == (5, ())
-    assert request.settings == {"probe": {"views": 2}, "machine": {"deterministic": True}}
+    assert request.settings == {
+        "probe": {"views": 2},
+        "machine": {"deterministic": True, "pixels_gb": 3},
+    }
     assert typed.out.count("my run  accuracy 0.750\n") == 2
     assert "pooled     accuracy 0.700 [0.600, 0.800]\n" in typed.out
     assert "2 runs below it; the test rows were not looked at" in typed.out

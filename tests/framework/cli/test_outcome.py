@@ -51,6 +51,16 @@ def test_what_was_ended_before_it_had_weights_can_still_go_on(
     assert shlex.split(said[1]) == ["transfer", "resume", "it's mine", *options]
 
 
+def test_a_run_of_several_processes_goes_on_with_as_many(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    with pytest.raises(typer.Exit), resumable(OUT, None):
+        raise Terminated("mine")
+    advice = "torchrun --nproc-per-node 4 -m transfer resume mine --out 'my runs'"
+    assert capsys.readouterr().err.splitlines()[1].strip() == advice
+
+
 def test_what_was_ended_before_there_was_a_run_says_nothing(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

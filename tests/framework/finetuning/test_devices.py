@@ -6,6 +6,7 @@ import torch
 
 from transfer.errors import RecipeError
 from transfer.finetuning.devices import Compute, choose_compute, loader_workers
+from transfer.processes import Alone, Share
 from transfer.settings import MachineSettings
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
@@ -135,3 +136,34 @@ def test_pictures_are_read_by_processes_only_beside_a_card(
     monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(cores)), raising=False)
     compute = Compute(device, "fp32", 1, "a test")
     assert loader_workers(MachineSettings(workers=wish), compute) == expected
+
+
+class FourHere(Alone):
+    share = Share(2, 8, 2, 4)
+
+
+@pytest.mark.usefixtures("no_card")
+def test_processes_of_a_machine_share_its_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(9)), raising=False)
+    torch.set_num_threads(1)  # as launchers have it
+    compute = choose_compute(MachineSettings(), FourHere())
+    assert compute.threads == torch.get_num_threads() == 2
+    assert compute.describe().startswith("cpu, 8 processes of 2 threads, ")
+    assert choose_compute(MachineSettings(threads=3), FourHere()).threads == 3
+    card = Compute(CUDA, "fp32", 1, "a test", FourHere())
+    assert loader_workers(MachineSettings(), card) == 1
+
+
+@pytest.mark.usefixtures("card")
+def test_each_process_of_a_machine_takes_a_card_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    taken = list[int]()
+    monkeypatch.setattr("torch.cuda.set_device", taken.append)
+    monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda **_: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 4)
+    assert choose_compute(MachineSettings(), FourHere()).device == torch.device("cuda", 2)
+    assert taken == [2]
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 3)
+    with pytest.raises(RecipeError, match="4 processes on a machine with 3 CUDA card.s.: "):
+        choose_compute(MachineSettings(), FourHere())

@@ -69,6 +69,16 @@ def test_the_head_is_scikit_learn_s_logistic_regression(l2: float) -> None:
         assert np.abs(probabilities(head, features) - expected).max() < 2e-3
 
 
+@pytest.mark.usefixtures("own_caches")
+def test_features_on_disk_give_the_same_bits_as_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    train, val = part(500, seed=1), part(100, seed=2)
+    in_memory = fit(train, val, 0.01)
+    monkeypatch.setattr("transfer.cache.scratch._MOST_BYTES", 0)
+    on_disk = fit(train, val, 0.01)
+    assert torch.equal(on_disk.weight, in_memory.weight)
+    assert torch.equal(on_disk.bias, in_memory.bias)
+
+
 def test_a_head_of_several_labels_is_a_logistic_regression_for_each() -> None:
     features, classes = part(150, seed=0)
     labels = np.stack([classes == 0, classes != 1, features[:, 0].numpy() > 5], axis=1)

@@ -11,11 +11,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
+from transfer.cache.block import as_names
+from transfer.cache.row_store import RowStore
 from transfer.errors import TrainingError
 from transfer.finetuning.adaptation import adapt_statistics
 from transfer.finetuning.checkpoint import Checkpoints
 from transfer.finetuning.devices import Compute
-from transfer.finetuning.feature_store import FeatureStore
 from transfer.finetuning.features import FeatureCache
 from transfer.finetuning.finetuner import Ending, EpochLog
 from transfer.finetuning.interruption import Interruption
@@ -51,9 +52,9 @@ def lesson(batches: Batches, targets: np.ndarray, compute: Compute, tmp_path: Pa
         return {"log_likelihood": float(np.log(right).mean())}
 
     rows = [Row(Path(f"{number}.png")) for number in range(len(targets))]
-    names = [f"{number:016x}" for number in range(len(targets))]
+    names = as_names(f"{number:016x}" for number in range(len(targets)))
     features = FeatureCache(
-        rows, names, "32 px", "demo", FeatureStore(tmp_path, 10**9, pytest.fail)
+        rows, names, "32 px", "demo", RowStore("features", 10**9, pytest.fail, tmp_path)
     )
     loss = make_loss(TargetKind.SINGLE_LABEL, RECIPE.training, np.bincount(targets[TRAIN]))
     return Lesson(

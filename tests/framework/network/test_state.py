@@ -65,6 +65,13 @@ def test_a_pickle_that_holds_code_is_refused_and_not_run(tmp_path: Path) -> None
     assert not (tmp_path / "ran").exists()
 
 
+@pytest.mark.parametrize("content", [b"hello garbage", b"", b"PK\x03\x04 cut off", b"\x80\x02"])
+def test_a_file_of_something_else_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "x.pth").write_bytes(content)
+    with pytest.raises(WeightsError, match="is no file of weights: "):
+        read_state(tmp_path / "x.pth")
+
+
 def test_a_whole_network_is_refused(tmp_path: Path) -> None:
     torch.save(torch.nn.Linear(2, 2), tmp_path / "x.pth")
     with pytest.raises(WeightsError, match=r"Save the state_dict alone, best as \.safetensors"):

@@ -12,6 +12,7 @@ from transfer.images.pictures import Pixels, read_picture
 from transfer.pixels.batches import Batch, Batches
 from transfer.pixels.cache import Pictures
 from transfer.pixels.views import TrainingViews
+from transfer.processes import ALONE, Share
 from transfer.samples.manifest import Row
 
 SIZE = 8
@@ -26,12 +27,26 @@ def read(row: Row) -> Pixels:
     return pixels
 
 
-def batches(*, batch_size: int = 8, seed: int = 0, workers: int = 0, threads: int = 1) -> Batches:
+def batches(
+    *,
+    batch_size: int = 8,
+    seed: int = 0,
+    workers: int = 0,
+    threads: int = 1,
+    share: Share = ALONE.share,
+) -> Batches:
     rows = [Row(Path(f"{number}.png")) for number in range(ROWS)]
     pictures = Pictures(rows, read, size=SIZE, framing="crop", memory_bytes=5 * SIZE * SIZE * 3)
     views = TrainingViews(TASK.augment(SIZE, TASK.settings), seed)
     return Batches(
-        pictures, TARGETS, views, batch_size=batch_size, seed=seed, workers=workers, threads=threads
+        pictures,
+        TARGETS,
+        views,
+        batch_size=batch_size,
+        seed=seed,
+        workers=workers,
+        threads=threads,
+        share=share,
     )
 
 
@@ -186,3 +201,15 @@ def test_a_loader_process_that_the_system_ends_raises_nothing_in_a_step() -> Non
     subprocess.run(["kill", "-TERM", str(process.pid)], check=True)  # torch obeys its own process
     process.join()
     assert process.exitcode == 0
+
+
+def test_processes_share_every_training_batch_and_deal_out_plain_ones() -> None:
+    whole = batches(batch_size=7)
+    parts = [batches(batch_size=7, share=Share(rank, 3)) for rank in range(3)]
+    shared = zip(*(part.training(NUMBERS, 2, first=1, shared=True) for part in parts), strict=True)
+    for batch, shares in zip(whole.training(NUMBERS, 2, first=1), shared, strict=True):
+        for own, together in zip(batch, zip(*shares, strict=True), strict=True):
+            assert torch.equal(own, torch.cat(together))
+    dealt = [order([batch]) for part in parts for batch in part.dealt(NUMBERS)]
+    assert sorted(dealt) == sorted(order([batch]) for batch in whole.plain(NUMBERS))
+    assert order(parts[1].training(NUMBERS, 2)) == order(whole.training(NUMBERS, 2))

@@ -48,7 +48,7 @@ def test_nothing_is_kept_beyond_the_memory_given() -> None:
     pictures = disk.pictures(3 * BYTES - 1)  # room for two
     go_through(pictures, times=3)
     assert sorted(disk.read_count.values()) == [1, 1, 3, 3, 3]
-    assert sum(kept.nbytes for kept in pictures._kept.values()) == 2 * BYTES
+    assert sum(kept.nbytes for kept in pictures._in_memory.values()) == 2 * BYTES
 
 
 def test_without_memory_each_look_decodes() -> None:

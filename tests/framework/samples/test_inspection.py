@@ -223,16 +223,15 @@ def test_progress_counts_the_files_that_are_opened(ten: Manifest) -> None:
     assert sum(counted) == 10
 
 
-def test_files_are_read_side_by_side(ten: Manifest) -> None:
+def test_files_are_read_side_by_side(ten: Manifest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
     together = threading.Barrier(2, timeout=5)
 
     def meet(row: Row) -> Pixels:
         together.wait()
         return read(row)
 
-    inspected = inspect(
-        ten, meet, reader="r", progress=Silent(), cache=ten.root / ".cache", threads=2
-    )
+    inspected = inspect(ten, meet, reader="r", progress=Silent(), cache=ten.root / ".cache")
     assert len(inspected.manifest) == 10
 
 

@@ -76,7 +76,21 @@ def test_a_row_carries_its_free_columns() -> None:
 
 def test_all_rows_are_the_rows_in_order() -> None:
     built = manifest()
-    assert built.all_rows() == [built.row(number) for number in range(4)]
+    rows = built.all_rows()
+    assert list(rows) == [built.row(number) for number in range(4)]
+    assert rows[1:3] == [built.row(1), built.row(2)]
+    assert rows[-1] == built.row(3)
+    with pytest.raises(IndexError):
+        rows[4]
+
+
+def test_equal_texts_of_rows_are_one_text() -> None:
+    names = [f"name {number % 2}" for number in range(6)]
+    table = pd.DataFrame({"image": list("abcdef"), "label": names, "group": names, "camera": names})
+    rows = Manifest(Path("/data"), table, ("name 0", "name 1")).all_rows()
+    assert rows[0].label is rows[2].label
+    assert rows[0].group is rows[2].group
+    assert rows[1].columns["camera"] is rows[5].columns["camera"]
 
 
 def test_a_manifest_survives_the_way_to_another_process() -> None:

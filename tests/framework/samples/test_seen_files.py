@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from transfer.samples.seen_files import Digests, FileState, SeenFiles, cache_folder
+from transfer.samples.seen_files import Digests, FileState, SeenFiles
 
 STATES = [FileState(f"/data/{number} ü.jpg", "", 100 + number, 1_000) for number in range(5)]
 FOUND = [Digests(f"{number:016x}", f"{number + 99:016x}") for number in range(5)]
@@ -104,10 +104,3 @@ def test_four_processes_may_write_at_once(tmp_path: Path) -> None:
     states = [FileState(f"/{me}/{part}", "", 1, 1) for me in range(4) for part in range(20)]
     expected = [Digests(str(me), str(part)) for me in range(4) for part in range(20)]
     assert SeenFiles(tmp_path, "reader").recall(states) == expected
-
-
-def test_the_folder_can_be_chosen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("TRANSFER_CACHE", str(tmp_path))
-    assert cache_folder() == tmp_path
-    monkeypatch.setenv("TRANSFER_CACHE", "")
-    assert cache_folder().is_absolute()

@@ -218,10 +218,11 @@ def test_a_model_with_another_head_is_rebuilt_exactly(
     torch.manual_seed(0)
     head = HeadSettings(kind=kind, hidden=7, scale=11.0)
     numbers = Normalization(make_card().mean, make_card().std)
-    made = build_network("test_resnet", 3, numbers, Design(TargetKind(target), head)).eval()
+    design = Design(TargetKind(target), head, stages=2)
+    made = build_network("test_resnet", 3, numbers, design).eval()
     for weight in made.head.parameters():
         torch.nn.init.normal_(weight)
-    card = make_card(head=head.model_dump(mode="json"), target=target)
+    card = make_card(head={**head.model_dump(mode="json"), "stages": 2}, target=target)
     write_model(tmp_path / "model", made, card)
     loaded = Predictor.from_folder(tmp_path / "model")
     pixels = torch.rand(2, 3, 32, 32)

@@ -1,6 +1,9 @@
 from collections.abc import Mapping
+from pathlib import Path
 
+import numpy as np
 import psutil
+import pytest
 
 from transfer.tracking.system_metrics import SystemMetrics
 
@@ -32,3 +35,23 @@ def test_samples_are_counted_on() -> None:
     metrics.stop()
 
     assert counts == list(range(7, 7 + len(counts)))
+
+
+def test_the_peak_of_memory_is_remembered_and_mapped_files_are_no_part_of_it(
+    tmp_path: Path,
+) -> None:
+    heard: list[Mapping[str, float]] = []
+    seconds = 3600.0
+    (tmp_path / "file").write_bytes(bytes(300_000_000))
+    mapped = np.memmap(tmp_path / "file", np.uint8, "r")
+    assert not mapped.any()  # each page is in memory now
+    metrics = SystemMetrics(lambda numbers, _: heard.append(numbers), seconds, first=0)
+    held = np.ones(200_000_000, np.uint8)
+    metrics._look_at_memory()
+    with_it = psutil.Process().memory_info()
+    del held
+    metrics.start()
+    metrics.stop()
+    peak = heard[-1]["system/peak_memory_gb"]
+    assert peak == pytest.approx((with_it.rss - with_it.shared) / 1e9, abs=0.02)
+    assert peak < (with_it.rss - 290_000_000) / 1e9
