@@ -16,12 +16,15 @@ from transfer.errors import ImageError
 
 Pixels = NDArray[np.uint8] | NDArray[np.float32]
 
-PICTURE_SUFFIXES = frozenset(
+DICOM_SUFFIXES = frozenset({".dcm", ".dicom"})
+PICTURE_SUFFIXES = DICOM_SUFFIXES | frozenset(
     {".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm"}
     | {".tif", ".tiff", ".webp"}
 )
 LARGEST_PX = 178_956_970
 """Most pixels a picture may unfold to; the limit at which Pillow refuses by default."""
+DICOM_MARK_END = 132
+"""So many first bytes tell a DICOM file."""
 
 _BYTE = 2**8 - 1
 _SIGNED = 2  # TIFF's SampleFormat: two's complement
@@ -49,7 +52,7 @@ def read_picture(source: Path | bytes) -> Pixels:
     [0, 1] already. The EXIF rotation is applied. Grey is repeated, a palette looked up, CMYK
     converted without a colour profile. Transparent pixels are laid over white, as on a page: what
     lies under them is arbitrary, and a black icon would vanish on black. An animation gives its
-    first frame.
+    first frame. DICOM files are shown as `read_dicom` says.
 
     Args:
         source: a file, or the bytes of one.
@@ -57,7 +60,12 @@ def read_picture(source: Path | bytes) -> Pixels:
     Raises:
         ImageError: it cannot be read, is no picture, is damaged or larger than `LARGEST_PX`, or is
             a TIFF of several pages or of bands that are no colours.
+        MissingPackageError: it is a DICOM file, and pydicom is not installed.
     """
+    if _looks_like_dicom(source):
+        from transfer.images.dicom import read_dicom  # noqa: PLC0415  # which builds on this file
+
+        return read_dicom(source)
     try:
         return _read(source)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -67,6 +75,20 @@ def read_picture(source: Path | bytes) -> Pixels:
     except _DAMAGE as error:
         said = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise _refusal(source, f"cannot be read: {said}") from error
+
+
+def is_dicom(start: bytes) -> bool:
+    """Say whether bytes that begin a file have the mark of DICOM behind its preamble."""
+    return start[128:DICOM_MARK_END] == b"DICM"
+
+
+def _looks_like_dicom(source: Path | bytes) -> bool:
+    if isinstance(source, bytes):
+        return is_dicom(source)
+    suffix = source.suffix.lower()
+    if suffix in PICTURE_SUFFIXES:  # pictures are opened once
+        return suffix in DICOM_SUFFIXES
+    return source.is_file() and is_dicom(_first_bytes(source, DICOM_MARK_END))
 
 
 def _refusal(source: Path | bytes, reason: str) -> ImageError:
@@ -100,9 +122,9 @@ def _open(source: Path | bytes) -> Image.Image:
         ) from error
 
 
-def _first_bytes(path: Path) -> bytes:
+def _first_bytes(path: Path, count: int = 8) -> bytes:
     with path.open("rb") as file:
-        return file.read(8)
+        return file.read(count)
 
 
 def _refuse_stack(image: TiffImageFile) -> None:
