@@ -16,7 +16,6 @@ from transfer.finetuning.strategies import learn
 from transfer.logbook import Logbook, flat
 from transfer.network.backbone import Network
 from transfer.plan import Plan
-from transfer.plugin.task import read_row
 from transfer.progress import Progress
 from transfer.rows import Rows
 from transfer.samples.predictions import Predictions, Thresholds
@@ -151,7 +150,7 @@ def _card(plan: Plan, network: Network, thresholds: Thresholds | None) -> ModelC
         mean=network.normalization.mean,
         std=network.normalization.std,
         head=recipe.head.model_dump(mode="json"),
-        own_reader=plan.task.read_image is not read_row,
+        own_reader=not plan.task.reads_as_all(recipe.bands),
         recipe=recipe.model_dump(mode="json"),
         thresholds=thresholds,
     )

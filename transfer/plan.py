@@ -99,14 +99,13 @@ def read_rows(task: Task, recipe: Recipe, data: Path, progress: Progress) -> Ins
     Raises:
         DataNotFoundError, ManifestError: there is nothing to learn from, or too much is broken.
     """
-    settings = recipe.task
-    manifest = task.read_manifest(data, settings)
+    manifest = task.read_manifest(data, recipe.task)
     for note in manifest.notes:
         progress.warn(note)
-    reader = f"{task.read_image.__module__}.{task.read_image.__qualname__} {settings!r}"
+    reader = task.reader_name(recipe.task, recipe.bands)
     inspected = inspect(
         manifest,
-        task.reader(settings),
+        task.reader(recipe.task, recipe.bands),
         reader=f"{reader} pillow {version('pillow')}",
         progress=progress,
     )

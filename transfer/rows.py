@@ -50,7 +50,7 @@ class Rows:
         self.views = TrainingViews(task.augment(recipe.size, recipe.task), recipe.seed)
         self.pictures = Pictures(
             manifest.all_rows(),
-            task.reader(recipe.task),
+            task.reader(recipe.task, recipe.bands),
             size=recipe.size,
             framing=recipe.framing,
             memory_bytes=memory_for_pixels(recipe.machine.cache_gb),

@@ -82,9 +82,7 @@ def _opened(source: Path | bytes) -> Any:
     pydicom = import_extra("pydicom", "medical")
     try:
         with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
-            start = file.read(DICOM_MARK_END)
-            if not is_dicom(start):
-                raise ImageError(_no_dicom(start))
+            _refuse_other_files(file.read(DICOM_MARK_END))
             file.seek(0)
             return pydicom.dcmread(file, specific_tags=_TAGS)
     except ImageError:
@@ -96,13 +94,14 @@ def _opened(source: Path | bytes) -> Any:
         raise ImageError("is a damaged DICOM file: its header cannot be read") from None
 
 
-def _no_dicom(start: bytes) -> str:
+def _refuse_other_files(start: bytes) -> None:
     if not start:
-        return "is empty (0 bytes)"
-    return (
-        f"is no DICOM file: it starts with {start[:4]!r} and has no DICM at byte 128; "
-        "give it the suffix of what it is, or have a DICOM tool write it again with a preamble"
-    )
+        raise ImageError("is empty (0 bytes)")
+    if not is_dicom(start):
+        raise ImageError(
+            f"is no DICOM file: it starts with {start[:4]!r} and has no DICM at byte 128; give it "
+            "the suffix of what it is, or have a DICOM tool write it again with a preamble"
+        )
 
 
 def _refuse_what_is_no_picture(dataset: Any) -> None:
@@ -165,7 +164,7 @@ def _shown(stored: NDArray[Any], dataset: Any, window: Window | None) -> Pixels:
         return np.repeat(_grey(stored, dataset, window, bits)[:, :, np.newaxis], 3, axis=2)
     if stored.shape[2:] != (3,):
         raise ImageError(f"has pixels of shape {stored.shape} as {kind}, and 3 colours are known")
-    return stored if stored.dtype == np.uint8 else _unit(stored, bits)
+    return stored.astype(np.uint8, copy=False) if bits == _BYTE else _unit(stored, bits)
 
 
 def _palette(stored: NDArray[Any], dataset: Any) -> Pixels:
@@ -178,7 +177,10 @@ def _palette(stored: NDArray[Any], dataset: Any) -> Pixels:
 
 
 def _grey(stored: NDArray[Any], dataset: Any, window: Window | None, bits: int) -> Pixels:
-    padding, inverted = _padding(stored, dataset), dataset.PhotometricInterpretation == "MONOCHROME1"
+    padding, inverted = (
+        _padding(stored, dataset),
+        dataset.PhotometricInterpretation == "MONOCHROME1",
+    )
     grey: Pixels
     if stored.dtype == np.uint8 and bits == _BYTE and not (window or _is_changed(dataset)):
         grey = 255 - stored if inverted else stored.copy()
@@ -201,7 +203,7 @@ def _padding(stored: NDArray[Any], dataset: Any) -> NDArray[np.bool_]:
         return np.zeros(stored.shape, bool)
     limit = dataset.get("PixelPaddingRangeLimit")
     low, high = sorted((value, value if limit is None else limit))
-    return (stored >= low) & (stored <= high)
+    return np.asarray((stored >= low) & (stored <= high))
 
 
 def _modality(stored: NDArray[Any], dataset: Any) -> NDArray[np.float64]:
@@ -209,7 +211,7 @@ def _modality(stored: NDArray[Any], dataset: Any) -> NDArray[np.float64]:
         return _looked_up(stored, tables[0], dataset)[0].astype(np.float64)
     slope, intercept = dataset.get("RescaleSlope"), dataset.get("RescaleIntercept")
     values = stored.astype(np.float64)
-    return values * float(1 if slope is None else slope) + float(intercept or 0)
+    return np.asarray(values * float(1 if slope is None else slope) + float(intercept or 0))
 
 
 def _voi(

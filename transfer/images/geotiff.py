@@ -1,26 +1,28 @@
-"""From one GeoTIFF to the bands that are asked for, (H, W, C), and to the place on earth it shows."""
+"""From one GeoTIFF to the bands that are asked for, (H, W, C), and to where it lies on earth."""
 
 import os
-from collections.abc import Iterable, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from transfer.errors import ImageError, RecipeError
+from transfer.errors import ImageError
 from transfer.images.extras import import_extra
 from transfer.images.pictures import LARGEST_PX, Pixels
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 GEOTIFF_SUFFIXES = frozenset({".tif", ".tiff"})
 REFLECTANCE = 1e-4
 """What 1 is worth in integers deeper than a byte where nothing says otherwise: the unit of
 Sentinel-2 (ESA, Level-2A: quantification value 10,000), Landsat products and most made of them."""
+_COLOURS = ("red", "green", "blue", "alpha")
 _BRIGHTEST = 2.0  # clouds and snow go beyond 1, no landscape does so by far
+
+# Pictures without a place are pictures as well.
+warnings.filterwarnings("ignore", message="Dataset has no geotransform")
 
 
 class Place(NamedTuple):
@@ -66,12 +68,12 @@ def read_bands(
             for integers and 1 for floats.
 
     Raises:
-        ImageError: it cannot be read, or its values are far from [0, 1] at this scale.
-        RecipeError: a band is not there; it says which are.
+        ImageError: it cannot be read, a band is not there, where it says which are, or its values
+            are far from [0, 1] at this scale.
         MissingPackageError: rasterio is not installed.
     """
     with _opened(path) as file:
-        numbers = _numbers(file, bands, file_bands, path)
+        numbers = _numbers(file, bands, file_bands)
         if file.width * file.height > LARGEST_PX:
             raise ImageError(f"has {file.width} x {file.height} px, at most {LARGEST_PX} are read")
         stored = file.read(numbers)
@@ -82,17 +84,6 @@ def read_bands(
             pixels = _scaled(stored, empty, *_scales(file, numbers, stored.dtype, scale))
         pixels[empty] = 0
         return np.ascontiguousarray(pixels.transpose(1, 2, 0))
-
-
-def band_names(path: Path) -> tuple[str, ...]:
-    """Return the descriptions of a GeoTIFF's bands, "" for a band without one.
-
-    Raises:
-        ImageError: it cannot be read.
-        MissingPackageError: rasterio is not installed.
-    """
-    with _opened(path) as file:
-        return tuple(name or "" for name in file.descriptions)
 
 
 def locate(paths: Iterable[Path]) -> list[Place | None]:
@@ -130,7 +121,7 @@ def _centre(path: Path) -> tuple[str, float, float, tuple[float, float]] | None:
 
 
 @contextmanager
-def _opened(path: Path) -> "Iterator[Any]":
+def _opened(path: Path) -> Iterator[Any]:
     rasterio = import_extra("rasterio", "satellite")
     errors = import_extra("rasterio.errors", "satellite")
     try:
@@ -146,32 +137,29 @@ def _opened(path: Path) -> "Iterator[Any]":
         raise ImageError(f"{str(path)!r} {error}") from error.__cause__
 
 
-def _numbers(file: Any, bands: Sequence[str], named: Sequence[str], path: Path) -> list[int]:
+def _numbers(file: Any, bands: Sequence[str], named: Sequence[str]) -> list[int]:
     """Return the number of each band in the file, from 1."""
     if named and len(named) != file.count:
-        raise RecipeError(
-            f"{str(path)!r} has {file.count} bands, and {len(named)} are named as its bands: "
+        raise ImageError(
+            f"has {file.count} bands, and {len(named)} are named as the bands of a file: "
             f"{', '.join(named)}"
         )
     own = [name or "" for name in named or file.descriptions]
     if not any(own):
-        colours = [colour.name for colour in file.colorinterp]
-        in_place = len(bands) == file.count and not set(bands) <= {*colours, *_counted(file)}
-        own = list(bands) if in_place else colours
+        colours = [c.name if c.name in _COLOURS else "" for c in file.colorinterp]
+        all_named = len(bands) == file.count
+        known = {*colours, *map(str, range(1, file.count + 1))}
+        own = list(bands) if all_named and not {b.lower() for b in bands} <= known else colours
     found = {band: _find(band, own) for band in bands}
     if lost := [band for band, numbers in found.items() if len(numbers) != 1]:
-        known = ", ".join(f"{number} {name}".strip() for number, name in enumerate(own, 1))
+        there = ", ".join(f"{number} {name}".strip() for number, name in enumerate(own, 1))
         twice = [band for band in lost if found[band]]
-        raise RecipeError(
-            f"{str(path)!r} has no band {', '.join(lost)}; its {file.count} bands are: {known}"
+        raise ImageError(
+            f"has no band {', '.join(lost)}; its {file.count} bands are: {there}"
             + (f"; {', '.join(twice)} is there more than once, give its number" if twice else "")
-            + ("" if named or any(file.descriptions) else "; they have no names in the file")
+            + ("" if any(own) else "; the file does not name them: name all, or give numbers")
         )
     return [found[band][0] for band in bands]
-
-
-def _counted(file: Any) -> list[str]:
-    return [str(number) for number in range(1, file.count + 1)]
 
 
 def _find(band: str, own: Sequence[str]) -> list[int]:

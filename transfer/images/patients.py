@@ -74,18 +74,16 @@ def _key(folder: Path) -> bytes:
     try:
         if not path.exists():
             _write_key(path)
-        if os.name == "posix" and path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-            raise OutputError(
-                f"the key of patients' names, {str(path)!r}, is open to others than you; close it "
-                f"with chmod 600, or delete it and have new names"
-            )
-        key = path.read_bytes()
-    except OutputError:
-        raise
+        mode, key = path.stat().st_mode, path.read_bytes()
     except OSError as error:
         raise OutputError(
             f"the key of patients' names cannot be kept in {str(path)!r}: {error.strerror}"
         ) from error
+    if os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise OutputError(
+            f"the key of patients' names, {str(path)!r}, is open to others than you; close it with "
+            "chmod 600, or delete it and have new names"
+        )
     if len(key) != _KEY_BYTES:
         raise OutputError(f"{str(path)!r} is no key of {_KEY_BYTES} bytes; delete it")
     return key

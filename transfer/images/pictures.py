@@ -82,13 +82,21 @@ def is_dicom(start: bytes) -> bool:
     return start[128:DICOM_MARK_END] == b"DICM"
 
 
+def starts_as_dicom(path: Path) -> bool:
+    """Say whether a file has that mark, whatever it is called; False where it cannot be opened."""
+    try:
+        return path.is_file() and is_dicom(_first_bytes(path, DICOM_MARK_END))
+    except OSError:
+        return False
+
+
 def _looks_like_dicom(source: Path | bytes) -> bool:
     if isinstance(source, bytes):
         return is_dicom(source)
     suffix = source.suffix.lower()
     if suffix in PICTURE_SUFFIXES:  # pictures are opened once
         return suffix in DICOM_SUFFIXES
-    return source.is_file() and is_dicom(_first_bytes(source, DICOM_MARK_END))
+    return starts_as_dicom(source)
 
 
 def _refusal(source: Path | bytes, reason: str) -> ImageError:
