@@ -1,8 +1,10 @@
 """From one DICOM file to one array (H, W, 3), as it is shown to a radiologist."""
 
 import io
+import re
 import struct
 import warnings
+import zlib
 from collections.abc import MutableSequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,11 +31,10 @@ _TAGS = [
 ]  # fmt: skip
 _PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 _BYTE = 8
-DAMAGE = (
+_DAMAGE = (
     OSError, ValueError, TypeError, AttributeError, LookupError, EOFError, OverflowError,
-    NotImplementedError, RuntimeError, MemoryError, struct.error,
+    NotImplementedError, RuntimeError, MemoryError, AssertionError, struct.error, zlib.error,
 )  # fmt: skip
-"""What pydicom and its plug-ins raise on damaged files; seen by changing bytes at random."""
 
 # Of values that do not keep to the standard; what matters becomes an ImageError.
 warnings.filterwarnings("ignore", module=r"pydicom\.")
@@ -74,8 +75,16 @@ def read_dicom(source: Path | bytes, window: Window | None = None) -> Pixels:
         return _shown(_decoded(dataset), dataset, window)
     except ImageError as error:
         raise ImageError(f"{name} {error}") from error.__cause__
-    except DAMAGE as error:
-        raise ImageError(f"{name} has a header whose values cannot be meant: {error}") from error
+    except damage() as error:
+        # Not chained, nor quoted: a damaged value may reach into what names the patient.
+        reason = f"has a header whose values cannot be meant ({type(error).__name__})"
+        raise ImageError(f"{name} {reason}; copy it again, or leave it out") from None
+
+
+def damage() -> tuple[type[Exception], ...]:
+    """Return what pydicom and its plug-ins raise on damaged files; seen by changing bytes."""
+    errors = import_extra("pydicom.errors", "medical")
+    return (*_DAMAGE, errors.BytesLengthException, errors.InvalidDicomError)
 
 
 def _opened(source: Path | bytes) -> Any:
@@ -89,9 +98,11 @@ def _opened(source: Path | bytes) -> Any:
         raise
     except OSError as error:
         raise ImageError(f"cannot be read: {error.strerror or 'it ends too early'}") from error
-    except DAMAGE:
+    except damage():
         # Not chained: what a parser says of a damaged header may quote the patient.
-        raise ImageError("is a damaged DICOM file: its header cannot be read") from None
+        raise ImageError(
+            "is a damaged DICOM file: its header cannot be read; copy it again, or leave it out"
+        ) from None
 
 
 def _refuse_other_files(start: bytes) -> None:
@@ -106,9 +117,12 @@ def _refuse_other_files(start: bytes) -> None:
 
 def _refuse_what_is_no_picture(dataset: Any) -> None:
     if not any(name in dataset for name in _PIXELS):
+        modality = str(dataset.get("Modality"))
+        # No other letters: a damaged value could run on into what names the patient.
+        known = f" (modality {modality})" if re.fullmatch("[A-Z]{2,9}", modality) else ""
         raise ImageError(
-            f"holds no pixels (modality {dataset.get('Modality') or 'not given'}): a report, a "
-            "plan, an index, or a file that was cut off; leave it out, or copy it again"
+            f"holds no pixels{known}: a report, a plan, an index, or a file that was cut off; "
+            "leave it out, or copy it again"
         )
     needed = ("Rows", "Columns", "BitsAllocated", "SamplesPerPixel", "PhotometricInterpretation")
     if missing := [name for name in needed if dataset.get(name) is None]:
@@ -142,7 +156,7 @@ def _decoded(dataset: Any) -> NDArray[Any]:
             raise ImageError(f"is compressed as {syntax.name}, which needs {packages}")
     try:
         stored: NDArray[Any] = pixels.pixel_array(dataset, raw=False)
-    except DAMAGE as error:
+    except damage() as error:
         hint = f"; it is compressed as {syntax.name}; if it is whole, try {packages}"
         said = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".:")
         raise ImageError(f"cannot be decoded: {said}{hint if packages else ''}") from error

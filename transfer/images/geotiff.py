@@ -114,7 +114,9 @@ def _centre(path: Path) -> tuple[str, float, float, tuple[float, float]] | None:
         with _opened(path) as file:
             if file.crs is None or file.transform.is_identity:
                 return None
-            x, y = file.transform * (file.width / 2, file.height / 2)
+            to, right, down = file.transform, file.width / 2, file.height / 2
+            x = to.c + to.a * right + to.b * down
+            y = to.f + to.d * right + to.e * down
             return file.crs.to_string(), x, y, file.res
     except ImageError:
         return None

@@ -14,7 +14,7 @@ from typing import Any
 import platformdirs
 
 from transfer.errors import ImageError, OutputError
-from transfer.images.dicom import DAMAGE
+from transfer.images.dicom import damage
 from transfer.images.extras import import_extra
 
 _KEY_BYTES = 32
@@ -53,7 +53,7 @@ def _group(pydicom: Any, key: bytes, path: Path) -> str:
         raise ImageError(
             f"{str(path)!r} cannot be read: {error.strerror or 'it ends too early'}"
         ) from error
-    except (pydicom.errors.InvalidDicomError, *DAMAGE):
+    except damage():
         # Not chained: what a parser says of a damaged header may quote the patient.
         raise ImageError(
             f"{str(path)!r} has no DICOM header that can be read, so nobody knows whose it is; "

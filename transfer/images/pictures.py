@@ -30,6 +30,7 @@ _BYTE = 2**8 - 1
 _SIGNED = 2  # TIFF's SampleFormat: two's complement
 # Pillow knows more, among them formats that start other programs (EPS) or are no pictures at all.
 _FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF", "PPM")
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # of either byte order, then BigTIFF
 # What decoders raise on damaged files; seen by changing bytes at random, or named in their source.
 _DAMAGE = (
     OSError, ValueError, TypeError, SyntaxError, EOFError, LookupError, OverflowError,
@@ -124,8 +125,9 @@ def _open(source: Path | bytes) -> Image.Image:
         start = source[:8] if isinstance(source, bytes) else _first_bytes(source)
         if not start:
             raise ImageError("is empty (0 bytes)") from error
+        hint = "a TIFF of bands needs a task that reads bands; " if start[:4] in _TIFF else ""
         raise ImageError(
-            f"is no picture that can be read: it starts with {start!r}; "
+            f"is no picture that can be read: it starts with {start!r}; {hint}"
             f"known formats: {', '.join(_FORMATS)}"
         ) from error
 
