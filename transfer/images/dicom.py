@@ -7,7 +7,7 @@ import warnings
 import zlib
 from collections.abc import MutableSequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -175,7 +175,8 @@ def _shown(stored: NDArray[Any], dataset: Any, window: Window | None) -> Pixels:
     if kind == "PALETTE COLOR":
         return _palette(stored, dataset)
     if stored.ndim == 2:  # noqa: PLR2004  # (H, W)
-        return np.repeat(_grey(stored, dataset, window, bits)[:, :, np.newaxis], 3, axis=2)
+        grey = _grey(stored, dataset, window, bits)
+        return cast("Pixels", np.repeat(grey[:, :, np.newaxis], 3, axis=2))
     if stored.shape[2:] != (3,):
         raise ImageError(f"has pixels of shape {stored.shape} as {kind}, and 3 colours are known")
     return stored.astype(np.uint8, copy=False) if bits == _BYTE else _unit(stored, bits)
@@ -222,7 +223,7 @@ def _padding(stored: NDArray[Any], dataset: Any) -> NDArray[np.bool_]:
 
 def _modality(stored: NDArray[Any], dataset: Any) -> NDArray[np.float64]:
     if tables := dataset.get("ModalityLUTSequence"):
-        return _looked_up(stored, tables[0], dataset)[0].astype(np.float64)
+        return np.asarray(_looked_up(stored, tables[0], dataset)[0], np.float64)
     slope, intercept = dataset.get("RescaleSlope"), dataset.get("RescaleIntercept")
     values = stored.astype(np.float64)
     return np.asarray(values * float(1 if slope is None else slope) + float(intercept or 0))
@@ -234,7 +235,7 @@ def _voi(
     """Return values as grey in [0, 1]."""
     if window is None and (tables := dataset.get("VOILUTSequence")):
         entries, bits = _looked_up(np.rint(values), tables[0], dataset)
-        return np.divide(entries, 2**bits - 1, dtype=np.float64)
+        return np.asarray(entries, np.float64) / (2**bits - 1)
     if shown := window or _first_window(dataset):
         return _windowed(values, shown)
     inside = values[~padding]
@@ -248,7 +249,8 @@ def _windowed(values: NDArray[np.float64], window: Window) -> NDArray[np.float64
     """Return values through a window, by the formulas of DICOM PS3.3 C.11.2.1.2 and C.11.2.1.3."""
     center, width = window.center, window.width
     if window.function == "SIGMOID":
-        return 1 / (1 + np.exp(np.clip(-4 * (values - center) / width, -700, 700)))
+        steep = np.clip(-4 * (values - center) / width, -700, 700)  # beyond, exp has no number
+        return np.asarray(1 / (1 + np.exp(steep)))
     if window.function != "LINEAR_EXACT":
         center, width = center - 0.5, max(width - 1, 1e-9)  # of width 1: a step
     return np.clip((values - center) / width + 0.5, 0, 1)

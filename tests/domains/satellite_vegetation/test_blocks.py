@@ -1,13 +1,9 @@
 import math
 
 import numpy as np
-import pytest
 
 from tasks.satellite_vegetation.blocks import block_names
-
-pytest.importorskip("rasterio", reason="pip install 'resnet-transfer[satellite]'")
-
-from transfer.images.geotiff import Place  # noqa: E402
+from transfer.images.geotiff import Place
 
 KM = 1 / 111.195  # degrees of latitude
 
