@@ -235,7 +235,7 @@ def _voi(
     """Return values as grey in [0, 1]."""
     if window is None and (tables := dataset.get("VOILUTSequence")):
         entries, bits = _looked_up(np.rint(values), tables[0], dataset)
-        return np.asarray(entries, np.float64) / (2**bits - 1)
+        return np.divide(entries.astype(np.float64), float(2**bits - 1))
     if shown := window or _first_window(dataset):
         return _windowed(values, shown)
     inside = values[~padding]

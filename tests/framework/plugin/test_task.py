@@ -42,15 +42,12 @@ def test_without_names_or_without_such_a_reader_pictures_are_read_as_ever(tmp_pa
         assert task.reader(Sensor(), bands)(Row(path)).tolist() == [[[0, 0, 0]]]
         assert task.reads_as_all(bands)
     assert not NAMED.reads_as_all(("nir",))
-    assert not replace(
-        PLAIN, read_image=lambda row, settings: read_row(row, settings)
-    ).reads_as_all()
+    assert not replace(PLAIN, read_image=read_upside_down).reads_as_all()
 
 
 def test_what_may_give_other_pixels_has_another_name() -> None:
     names = {
-        task.reader_name(Sensor(gain=gain), bands)
-        for task in (NAMED,)
+        NAMED.reader_name(Sensor(gain=gain), bands)
         for gain in (1, 2)
         for bands in ((), ("nir",), ("red",))
     }
