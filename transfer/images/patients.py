@@ -27,14 +27,15 @@ def patient_groups(paths: Sequence[Path], key_folder: Path | None = None) -> lis
     The name is a keyed digest (BLAKE2b, RFC 7693) of the patient id, which is nowhere kept: a plain
     digest of an id of few digits is undone by trying them all. The key is random, one for each user
     of a machine, so that names stay the same there and mean nothing elsewhere. Files without
-    a patient id are grouped by their study; "" where there is no study either. No date is read.
+    a patient id are grouped by their study; "" where there is no study either, and where the header
+    is damaged, so that no picture can be had of it. No date is read.
 
     Args:
         paths: DICOM files.
         key_folder: where the key stands, or is put; unset takes the user's own data folder.
 
     Raises:
-        ImageError: a file is no DICOM file, or its header cannot be read.
+        ImageError: a file is not there, or may not be opened.
         MissingPackageError: pydicom is not installed.
         OutputError: the key cannot be kept, or others may read it.
     """
@@ -49,16 +50,10 @@ def _group(pydicom: Any, key: bytes, path: Path) -> str:
         header = pydicom.dcmread(
             path, stop_before_pixels=True, specific_tags=["PatientID", "StudyInstanceUID"]
         )
-    except OSError as error:
-        raise ImageError(
-            f"{str(path)!r} cannot be read: {error.strerror or 'it ends too early'}"
-        ) from error
-    except damage():
-        # Not chained: what a parser says of a damaged header may quote the patient.
-        raise ImageError(
-            f"{str(path)!r} has no DICOM header that can be read, so nobody knows whose it is; "
-            "leave it out, or name the groups in a table"
-        ) from None
+    except damage() as error:
+        if isinstance(error, OSError) and error.strerror:  # else: it ends too early
+            raise ImageError(f"{str(path)!r} cannot be read: {error.strerror}") from error
+        return ""
     for kind, name in (("patient", "PatientID"), ("study", "StudyInstanceUID")):
         # As the bytes of the file: pydicom warns of ids that break the rules, and quotes them.
         element = header.get_item(name)

@@ -6,7 +6,8 @@ import pytest
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from tasks.satellite_vegetation.augmentation import Settings, augment
+from tasks.satellite_vegetation.augmentation import augment
+from tasks.satellite_vegetation.settings import Settings
 from tasks.satellite_vegetation.samples import draw_chip
 from transfer import Augmentation
 

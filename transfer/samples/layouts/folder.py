@@ -110,11 +110,10 @@ class ClassFolders:
             for folder in self.beside
             if (pictures := folder.pictures)
         ]
-        others = Counter(
-            _suffix(file)
-            for folder in (*self.classes, *self.beside)
-            for file in {*folder.files} - {*folder.pictures}
-        )
+        others: Counter[str] = Counter()
+        for folder in (*self.classes, *self.beside):
+            pictures = {*folder.pictures}
+            others.update(_suffix(file) for file in folder.files if file not in pictures)
         if others:
             kinds = ", ".join(suffix or "no suffix" for suffix, _ in others.most_common(5))
             notes.append(f"left aside {others.total():,} file(s) that are no pictures ({kinds})")
@@ -137,7 +136,7 @@ def read_folders(root: Path, labelling: Labelling = SINGLE_LABEL) -> Manifest:
 
 
 def list_class_folders(root: Path) -> ClassFolders:
-    """List what stands below `root`, without opening any file.
+    """List what stands below `root`; files are opened only where none is a picture by its suffix.
 
     Folders are splits where all are named as splits, or where one is named train and holds folders
     but no pictures: a class may be called train beside a class called bus.
