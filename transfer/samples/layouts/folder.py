@@ -112,8 +112,8 @@ class ClassFolders:
         ]
         others: Counter[str] = Counter()
         for folder in (*self.classes, *self.beside):
-            pictures = {*folder.pictures}
-            others.update(_suffix(file) for file in folder.files if file not in pictures)
+            shown = {*folder.pictures}
+            others.update(_suffix(file) for file in folder.files if file not in shown)
         if others:
             kinds = ", ".join(suffix or "no suffix" for suffix, _ in others.most_common(5))
             notes.append(f"left aside {others.total():,} file(s) that are no pictures ({kinds})")
