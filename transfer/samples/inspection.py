@@ -98,33 +98,41 @@ def _look_at(
 
 def _file_states(manifest: Manifest) -> list[FileState]:
     root = manifest.root.absolute()
-    images = manifest.rows["image"].tolist()
-    boxes = manifest.rows["box"].map(str) if "box" in manifest.rows else [""] * len(images)
-    states = []
-    for image, box in zip(images, boxes, strict=True):
-        path = root / image
+    states: dict[str, tuple[int, int]] = {}
+    for image in manifest.rows["image"].unique():
         try:
-            about = path.stat()
+            about = (root / image).stat()
         except OSError:
-            states.append(FileState(str(path), box, -1, -1))  # reading it will say why
+            states[image] = (-1, -1)  # reading it will say why
         else:
-            states.append(FileState(str(path), box, about.st_size, about.st_mtime_ns))
-    return states
+            states[image] = (about.st_size, about.st_mtime_ns)
+    images = manifest.rows["image"].tolist()
+    return [
+        FileState(str(root / image), row.part, *states[image])
+        for image, row in zip(images, manifest.all_rows(), strict=True)
+    ]
 
 
 def _look(read: Callable[[Row], Pixels], row: Row) -> Digests | str:
     """Return the digests of a row, or the reason why it has none."""
     try:
-        with row.path.open("rb") as file:
-            content = hashlib.file_digest(file, _short_hash)
+        content = _content(row.source())
         pixels = read(row)
     except ImageError as error:
-        return str(error).removeprefix(f"{str(row.path)!r} ")  # the row is named beside it
+        reason = str(error).removeprefix(f"{str(row.path)!r} ")  # the row is named beside it
+        return f"{row.part}: {reason}" if row.part else reason
     except OSError as error:
         return f"cannot be read: {error.strerror or error}"
     shape = _short_hash(f"{pixels.dtype} {pixels.shape} ".encode())
     shape.update(np.ascontiguousarray(pixels).data)
-    return Digests(content.hexdigest(), shape.hexdigest())
+    return Digests(content, shape.hexdigest())
+
+
+def _content(source: Path | bytes) -> str:
+    if isinstance(source, bytes):
+        return _short_hash(source).hexdigest()
+    with source.open("rb") as file:
+        return hashlib.file_digest(file, _short_hash).hexdigest()
 
 
 def _short_hash(data: bytes = b"") -> hashlib.blake2b:

@@ -36,7 +36,7 @@ class Folder:
     @cached_property
     def pictures(self) -> list[str]:
         """The files that are pictures by their suffix."""
-        return [file for file in self.files if _suffix(file) in PICTURE_SUFFIXES]
+        return [file for file in self.files if suffix_of(file) in PICTURE_SUFFIXES]
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class ClassFolders:
             if (pictures := folder.pictures)
         ]
         files = [file for folder in (*self.classes, *self.beside) for file in folder.files]
-        others = Counter(map(_suffix, files))
+        others = Counter(map(suffix_of, files))
         for suffix in PICTURE_SUFFIXES:
             del others[suffix]
         if others:
@@ -164,7 +164,7 @@ def list_pictures(places: Sequence[Path]) -> list[Path]:
     found: list[Path] = []
     for place in places:
         if place.is_dir():
-            found += [place / name for name in Folder("", _walk(place, "")).pictures]
+            found += [place / name for name in Folder("", list_files(place, "")).pictures]
         else:
             found.append(place)
     if not found:
@@ -172,26 +172,15 @@ def list_pictures(places: Sequence[Path]) -> list[Path]:
     return found
 
 
-def _are_splits(inside: dict[str, tuple[list[str], list[str]]]) -> bool:
-    splits = {name: SPLIT_NAMES.get(name.lower()) for name in inside}
-    return bool(splits) and (
-        all(splits.values())
-        or any(
-            split == "train" and inside[name][0] and not Folder(name, inside[name][1]).pictures
-            for name, split in splits.items()
-        )
-    )
-
-
-def _class_folder(root: Path, name: str, split: str = "") -> Folder:
-    return Folder(name, _walk(root, f"{name}/"), label=name.rpartition("/")[2], split=split)
-
-
-def _walk(root: Path, start: str) -> list[str]:
+def list_files(root: Path, start: str = "") -> list[str]:
     """Return the visible files below `root / start` as sorted POSIX paths below `root`.
 
     Links are followed. Each folder is listed once, and none that the walk came through, so that
     links in a circle end.
+
+    Raises:
+        DataNotFoundError: a folder cannot be listed.
+        ManifestError: a name is not valid UTF-8.
     """
     top = root / start
     above = {*top.absolute().parents, *top.resolve().parents}
@@ -206,6 +195,27 @@ def _walk(root: Path, start: str) -> list[str]:
             found += files
             waiting += [f"{folder}{name}/" for name in names]
     return sorted(found)
+
+
+def suffix_of(file: str) -> str:
+    """Return the suffix of a POSIX path in lower case, with its dot; "" where there is none."""
+    stem, dot, suffix = file.rpartition("/")[2].rpartition(".")
+    return f".{suffix.lower()}" if dot and stem else ""
+
+
+def _are_splits(inside: dict[str, tuple[list[str], list[str]]]) -> bool:
+    splits = {name: SPLIT_NAMES.get(name.lower()) for name in inside}
+    return bool(splits) and (
+        all(splits.values())
+        or any(
+            split == "train" and inside[name][0] and not Folder(name, inside[name][1]).pictures
+            for name, split in splits.items()
+        )
+    )
+
+
+def _class_folder(root: Path, name: str, split: str = "") -> Folder:
+    return Folder(name, list_files(root, f"{name}/"), label=name.rpartition("/")[2], split=split)
 
 
 def _identity(folder: Path) -> tuple[int, int]:
@@ -246,8 +256,3 @@ def _refuse_undecodable(folder: Path, names: list[str]) -> None:
         raise ManifestError(
             f"the file name {name!r} in {str(folder)!r} is not valid UTF-8; rename it"
         ) from error
-
-
-def _suffix(file: str) -> str:
-    stem, dot, suffix = file.rpartition("/")[2].rpartition(".")
-    return f".{suffix.lower()}" if dot and stem else ""
