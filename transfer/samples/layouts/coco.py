@@ -55,6 +55,14 @@ def read_coco(files: Files, found: Sequence[str]) -> Annotations:
             _read_file(files, name, said)
         except ManifestError as error:
             said.mistakes.append(f"{name!r}: {error}")
+    folders = {name.rpartition("/")[0] for name in found}
+    others = [
+        name
+        for name in files.names
+        if name.endswith(".json") and name not in found and name.rpartition("/")[0] in folders
+    ]
+    if others:
+        said.notes.append(f"left aside {len(others):,} other JSON file(s), first {others[0]!r}")
     return said
 
 

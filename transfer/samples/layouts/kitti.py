@@ -7,7 +7,7 @@ are those of the readme of its object development kit.
 from collections.abc import Sequence
 
 from transfer.errors import ManifestError
-from transfer.samples.layouts.objects import Annotations, Files, Object, make_box
+from transfer.samples.layouts.objects import Annotations, Files, Object, make_box, read_lines
 
 _FIELDS = (15, 16)  # the last is the score of a detection
 _IGNORED = "DontCare"
@@ -31,8 +31,8 @@ def read_kitti(files: Files, found: Sequence[str]) -> Annotations:
     for name in found:
         try:
             image = said.add_frame(_frame(files, name), "")
-            lines = (files.root / name).read_text(encoding="utf-8").splitlines()
-        except (ManifestError, OSError, UnicodeDecodeError) as error:
+            lines = read_lines(files.root / name)
+        except ManifestError as error:
             said.mistakes.append(f"{name!r}: {error}")
             continue
         for number, line in enumerate(lines, 1):

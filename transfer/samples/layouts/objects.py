@@ -203,6 +203,18 @@ def make_box(edges: Sequence[object]) -> Box:
     return box
 
 
+def read_lines(path: Path) -> list[str]:
+    """Return the lines of a text file.
+
+    Raises:
+        ManifestError: it cannot be read, or is no UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ManifestError(f"cannot be read: {error}") from error
+
+
 def split_of_folders(name: str) -> str:
     """Return the split that a folder of a POSIX path names, the innermost first, "" if none."""
     splits = (SPLIT_NAMES.get(part.lower(), "") for part in PurePosixPath(name).parts[-2::-1])

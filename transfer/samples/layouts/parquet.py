@@ -101,14 +101,15 @@ def _read_file(
         notes[f"left aside column(s) {list(shard.left)} of the Parquet files"] = None
     several = CODES[labelling.kind].several
     labels = _labels(path, shard, table.column(shard.label).to_pylist(), several=several)
-    rows = pd.DataFrame({column: table.column(column).to_pylist() for column in shard.others})
-    rows = rows.assign(image=name, record=range(len(labels)), label=labels)
-    for column in (text for text in _TEXT if text in rows):
-        rows[column] = ["" if cell is None else str(cell).strip() for cell in rows[column]]
+    columns = {column: table.column(column).to_pylist() for column in shard.others}
+    for column in (text for text in _TEXT if text in columns):
+        columns[column] = ["" if cell is None else str(cell).strip() for cell in columns[column]]
     if split := _split(name):
-        rows["split"] = split
-    elif "split" in rows:
-        rows["split"] = [SPLIT_NAMES.get(cell.lower(), cell) for cell in rows["split"]]
+        columns["split"] = [split] * len(labels)
+    elif "split" in columns:
+        columns["split"] = [SPLIT_NAMES.get(cell.lower(), cell) for cell in columns["split"]]
+    own = {"image": [name] * len(labels), "record": list(range(len(labels))), "label": labels}
+    rows = pd.DataFrame({**own, **columns})
     if without := 0 if several else labels.count(""):
         notes[f"left out {without:,} row(s) of {name!r} that have no label"] = None
     return rows if several else rows[rows["label"] != ""]

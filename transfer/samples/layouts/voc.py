@@ -14,6 +14,7 @@ from transfer.samples.layouts.objects import (
     Files,
     Object,
     make_box,
+    read_lines,
     split_of_folders,
 )
 from transfer.samples.manifest import SPLIT_NAMES
@@ -125,8 +126,7 @@ def _image_sets(files: Files, said: Annotations) -> dict[str, str]:
         if split is None or not f"/{folder}".endswith("/ImageSets/Main") or file[-4:] != ".txt":
             continue
         annotations = folder.removesuffix("ImageSets/Main") + "Annotations/"
-        lines = (files.root / name).read_text(encoding="utf-8").splitlines()
-        for number, line in enumerate(lines, 1):
+        for number, line in enumerate(read_lines(files.root / name), 1):
             stem = annotations + (line.split() or [""])[0]
             if line.strip() and splits.setdefault(stem, split) != split:
                 said.mistakes.append(

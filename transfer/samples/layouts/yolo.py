@@ -11,7 +11,7 @@ from typing import Any
 
 from transfer.errors import ImageError, ManifestError
 from transfer.images.crop import Box, upright_size
-from transfer.samples.layouts.objects import Annotations, Files, Object, make_box
+from transfer.samples.layouts.objects import Annotations, Files, Object, make_box, read_lines
 from transfer.samples.manifest import SPLIT_NAMES
 
 _FIELDS = 5
@@ -98,7 +98,7 @@ def _frames(files: Files, about: Mapping[str, Any], said: Annotations) -> dict[s
             if not images:
                 raise ManifestError(f"no picture in {key}: {entry!r}")
             twice += len(splits.keys() & images)
-            splits = dict.fromkeys(images, split) | splits
+            splits |= {image: split for image in images if image not in splits}
     if not splits:
         raise ManifestError(f"names no folder of pictures; it has {sorted(map(str, about))}")
     if twice:
@@ -151,8 +151,12 @@ def _without_picture(files: Files, claimed: Collection[str]) -> list[str]:
 def _read_labels(
     root: Path, image: str, labels: str, classes: Mapping[int, str], said: Annotations
 ) -> None:
-    lines = list(enumerate((root / labels).read_text(encoding="utf-8").splitlines(), 1))
-    lines = [(number, line) for number, line in lines if line.strip()]
+    try:
+        numbered = enumerate(read_lines(root / labels), 1)
+        lines = [(number, line) for number, line in numbered if line.strip()]
+    except ManifestError as error:
+        said.mistakes.append(f"{labels!r}: {error}")
+        return
     if not lines:
         return
     try:
