@@ -8,6 +8,7 @@ import json
 import posixpath
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,15 +25,14 @@ from transfer.samples.layouts.objects import (
 from transfer.samples.manifest import SPLIT_NAMES
 
 _LARGEST_GB = 2  # parsing takes several times as much memory; COCO's own have 0.5 GB
-_START = 2**16  # bytes in which the first of the long lists opens
 _LISTS = ("images", "annotations", "categories")
 _Id = int | str
 _T = TypeVar("_T")
-_OPENS = re.compile(rb'"(images|annotations|categories)"\s*:\s*\[')
+_OPENS = [re.compile(rb'"%s"\s*:\s*\[' % key.encode()) for key in _LISTS]
 
 
 def find_coco(files: Files) -> list[str]:
-    """Return the JSON files that look like COCO, of COCO's own only those of instances."""
+    """Return the JSON files that have the three lists, of COCO's own only those of instances."""
     found = [
         name
         for name in files.names
@@ -67,10 +67,11 @@ def read_coco(files: Files, found: Sequence[str]) -> Annotations:
 
 
 def _looks_like(path: Path) -> bool:
+    # Searching is far cheaper than parsing, and other JSON may well have a list of images.
     try:
-        with path.open("rb") as file:
-            return _OPENS.search(file.read(_START)) is not None
-    except OSError:
+        with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+            return all(opens.search(content) for opens in _OPENS)
+    except (OSError, ValueError):  # an empty file cannot be mapped
         return False
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import pandas as pd
 
@@ -137,11 +137,12 @@ class Annotations:
                 f"no object is left of {str(files.root)!r} ({self.layout}, {len(self.splits):,} "
                 f"frames): {'; '.join(notes) or 'its annotations name none'}"
             )
+        boxes: list[Any] = [thing.box for thing in kept]  # cells that are tuples
         rows = pd.DataFrame([thing.columns for thing in kept], index=range(len(kept)))
         rows = rows.assign(
             image=[thing.image for thing in kept],
             label=[thing.label for thing in kept],
-            box=[thing.box for thing in kept],
+            box=boxes,
             group=[thing.image for thing in kept],
             split=[self.splits[thing.image] for thing in kept],
         )

@@ -17,17 +17,17 @@ from transfer.samples.manifest import SPLIT_NAMES
 _FIELDS = 5
 _ROUNDING = 0.01  # what boxes may reach beyond the picture, as a share of it, by rounding
 _LARGEST_MB = 1
-_NAMES = re.compile(r"^names\s*:", re.MULTILINE)
+_KEYS = [re.compile(rf"^{keys}\s*:", re.MULTILINE) for keys in ("names", "(train|val|test)")]
 
 
 def find_yolo(files: Files) -> list[str]:
-    """Return the YAML files directly in the folder that name classes."""
+    """Return the YAML files directly in the folder that name classes and pictures."""
     return [
         name
         for name in files.names
         if "/" not in name
         and name.lower().endswith((".yaml", ".yml"))
-        and _NAMES.search(_text(files.root / name))
+        and all(key.search(_text(files.root / name)) for key in _KEYS)
     ]
 
 

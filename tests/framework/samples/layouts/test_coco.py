@@ -151,7 +151,8 @@ def test_a_frame_described_twice_is_refused(draw: Draw) -> None:
 
 def test_other_json_is_no_layout(draw: Draw) -> None:
     root = draw("cat/a.jpg", "dog/a.jpg")
-    write(root / "about.json", {"licence": "CC0"})
+    write(root / "about.json", {"licence": "CC0", "images": ["cat/a.jpg"]})
+    (root / "empty.json").touch()
     assert len(read_layout(root)) == 2
 
 

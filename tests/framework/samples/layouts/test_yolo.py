@@ -103,7 +103,13 @@ def test_every_mistake_is_named_with_file_and_line(root: Path) -> None:
 def test_a_data_yaml_that_says_nothing_useful_is_refused(root: Path, about: str, said: str) -> None:
     (root / "data.yaml").write_text(about)
     with pytest.raises(ManifestError, match=said):
-        read_layout(root)
+        read_layout(root / "data.yaml")
+
+
+def test_other_yaml_is_no_layout(draw: Draw) -> None:
+    root = draw("cat/a.jpg", "dog/a.jpg")
+    (root / "config.yaml").write_text("names: [cat, dog]\nlr: 1e-3\n")
+    assert len(read_layout(root)) == 2
 
 
 def test_objects_in_a_picture_that_cannot_be_opened_are_counted(root: Path) -> None:
