@@ -1,14 +1,20 @@
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from transfer.errors import DataNotFoundError, ManifestError
+from transfer.plugin.task import read_row
+from transfer.progress import Silent
+from transfer.samples.inspection import inspect
 from transfer.samples.layouts.detect import read_layout
 from transfer.samples.target import Labelling, TargetKind
+from transfer.settings import TaskSettings
 
 PICTURE = {"bytes": b"picture", "path": "a.png"}
 MULTI = Labelling(TargetKind.MULTI_LABEL)
@@ -121,3 +127,25 @@ def test_a_table_of_paths_is_still_a_table(tmp_path: Path) -> None:
         pa.table({"image": ["a.jpg", "b.jpg"], "label": ["cat", "dog"]}), tmp_path / "t.parquet"
     )
     assert "record" not in read_layout(tmp_path).rows
+
+
+def test_the_data_are_the_same_as_in_class_folders(tmp_path: Path) -> None:
+    content = []
+    for number, label in enumerate(("cat", "dog", "dog")):
+        path = tmp_path / f"folders/{label}/{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8), (number, 0, 0)).save(path)
+        content.append(path.read_bytes())
+    table = pa.table({"image": content, "label": ["cat", "dog", "dog"]})
+    pq.write_table(table, tmp_path / "all.parquet", row_group_size=2)
+    folders, parquet = (
+        inspect(
+            read_layout(tmp_path / name),
+            partial(read_row, settings=TaskSettings()),
+            reader="plain",
+            progress=Silent(),
+            cache=tmp_path / "cache",
+        ).manifest
+        for name in ("folders", "all.parquet")
+    )
+    assert folders.digest() == parquet.digest()
