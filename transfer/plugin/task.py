@@ -10,11 +10,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from transfer.images.crop import crop
 from transfer.images.pictures import Pixels, read_picture
 from transfer.recipe import Recipe
 from transfer.samples.manifest import Manifest, Row
 from transfer.samples.predictions import Predictions
-from transfer.settings import TaskSettings
+from transfer.settings import ObjectSettings, TaskSettings
 
 
 class Augmentation(Protocol):
@@ -34,9 +35,15 @@ class Augmentation(Protocol):
         """Return {"image": array (size, size, C)} of the dtype given."""
 
 
-def read_row(row: Row, settings: TaskSettings) -> Pixels:  # noqa: ARG001  # a task's reader may ask
-    """Return the picture of a row: (H, W, 3), uint8, or float32 in [0, 1] from deeper pixels."""
-    return read_picture(row.path)
+def read_row(row: Row, settings: TaskSettings) -> Pixels:
+    """Return the picture of a row: (H, W, 3), uint8, or float32 in [0, 1] from deeper pixels.
+
+    Of a row with a box it is the part in the box, and around it by the margin of the settings.
+    """
+    pixels = read_picture(row.source())
+    if row.box is None:
+        return pixels
+    return crop(pixels, row.box, settings.margin if isinstance(settings, ObjectSettings) else 0.0)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -42,7 +42,7 @@ class Folder:
 
         Scanners and archives call those files IM000001, or by a UID.
         """
-        pictures = [file for file in self.files if _suffix(file) in PICTURE_SUFFIXES]
+        pictures = [file for file in self.files if suffix_of(file) in PICTURE_SUFFIXES]
         if pictures:
             return pictures
         others = [file for file in self.files if not file.endswith(_DICOM_INDEX)]
@@ -113,7 +113,7 @@ class ClassFolders:
         others: Counter[str] = Counter()
         for folder in (*self.classes, *self.beside):
             shown = {*folder.pictures}
-            others.update(_suffix(file) for file in folder.files if file not in shown)
+            others.update(suffix_of(file) for file in folder.files if file not in shown)
         if others:
             kinds = ", ".join(suffix or "no suffix" for suffix, _ in others.most_common(5))
             notes.append(f"left aside {others.total():,} file(s) that are no pictures ({kinds})")
@@ -174,7 +174,9 @@ def list_pictures(places: Sequence[Path]) -> list[Path]:
     found: list[Path] = []
     for place in places:
         if place.is_dir():
-            found += [place / name for name in Folder("", _walk(place, ""), root=place).pictures]
+            found += [
+                place / name for name in Folder("", list_files(place, ""), root=place).pictures
+            ]
         else:
             found.append(place)
     if not found:
@@ -196,14 +198,18 @@ def _are_splits(root: Path, inside: dict[str, tuple[list[str], list[str]]]) -> b
 
 
 def _class_folder(root: Path, name: str, split: str = "") -> Folder:
-    return Folder(name, _walk(root, f"{name}/"), name.rpartition("/")[2], split, root)
+    return Folder(name, list_files(root, f"{name}/"), name.rpartition("/")[2], split, root)
 
 
-def _walk(root: Path, start: str) -> list[str]:
+def list_files(root: Path, start: str = "") -> list[str]:
     """Return the visible files below `root / start` as sorted POSIX paths below `root`.
 
     Links are followed. Each folder is listed once, and none that the walk came through, so that
     links in a circle end.
+
+    Raises:
+        DataNotFoundError: a folder cannot be listed.
+        ManifestError: a name is not valid UTF-8.
     """
     top = root / start
     above = {*top.absolute().parents, *top.resolve().parents}
@@ -218,6 +224,12 @@ def _walk(root: Path, start: str) -> list[str]:
             found += files
             waiting += [f"{folder}{name}/" for name in names]
     return sorted(found)
+
+
+def suffix_of(file: str) -> str:
+    """Return the suffix of a POSIX path in lower case, with its dot; "" where there is none."""
+    stem, dot, suffix = file.rpartition("/")[2].rpartition(".")
+    return f".{suffix.lower()}" if dot and stem else ""
 
 
 def _identity(folder: Path) -> tuple[int, int]:
@@ -258,8 +270,3 @@ def _refuse_undecodable(folder: Path, names: list[str]) -> None:
         raise ManifestError(
             f"the file name {name!r} in {str(folder)!r} is not valid UTF-8; rename it"
         ) from error
-
-
-def _suffix(file: str) -> str:
-    stem, dot, suffix = file.rpartition("/")[2].rpartition(".")
-    return f".{suffix.lower()}" if dot and stem else ""
