@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from transfer.samples.manifest import Manifest, Row
     from transfer.samples.new_folder import new_folder
     from transfer.samples.target import Labelling, TargetKind
-    from transfer.settings import TaskSettings
+    from transfer.settings import ObjectSettings, TaskSettings
     from transfer.shipping.predictor import Predictor, load
     from transfer.start import fit
 
@@ -27,6 +27,7 @@ _HOME = {
     "Augmentation": "transfer.plugin.task",
     "Labelling": "transfer.samples.target",
     "Manifest": "transfer.samples.manifest",
+    "ObjectSettings": "transfer.settings",
     "Pixels": "transfer.images.pictures",
     "Predictor": "transfer.shipping.predictor",
     "Recipe": "transfer.recipe",
@@ -49,6 +50,7 @@ __all__ = [
     "Augmentation",
     "Labelling",
     "Manifest",
+    "ObjectSettings",
     "Pixels",
     "Predictor",
     "Recipe",

@@ -6,6 +6,7 @@
   + DataNotFoundError     files are not where they were said to be
   + ManifestError         rows that cannot be trained on
   + ImageError            a file that is no readable picture
+  + MissingPackageError   a package that only some pictures need
   + RecipeError           a setting that is unknown or out of range
   + WeightsError          weights that are missing or do not fit
   + TrainingError         training that cannot go on
@@ -39,6 +40,10 @@ class ManifestError(TransferError, ValueError):
 
 class ImageError(TransferError, ValueError):
     """A file that is no readable picture."""
+
+
+class MissingPackageError(TransferError, ImportError):
+    """A package that only some pictures need is not installed."""
 
 
 class RecipeError(TransferError, ValueError):

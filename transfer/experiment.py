@@ -17,7 +17,6 @@ from transfer.finetuning.strategies import learn
 from transfer.logbook import Logbook, flat
 from transfer.network.backbone import Network
 from transfer.plan import Plan
-from transfer.plugin.task import read_row
 from transfer.processes import Processes
 from transfer.progress import Progress
 from transfer.rows import Rows
@@ -189,7 +188,7 @@ def _card(plan: Plan, network: Network, thresholds: Thresholds | None) -> ModelC
         mean=network.normalization.mean,
         std=network.normalization.std,
         head={**recipe.head.model_dump(mode="json"), "stages": network.stages},
-        own_reader=plan.task.read_image is not read_row,
+        own_reader=not plan.task.reads_as_all(recipe.bands),
         recipe=recipe.model_dump(mode="json"),
         thresholds=thresholds,
     )

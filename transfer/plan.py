@@ -7,7 +7,9 @@ from pathlib import Path
 
 from transfer.cache.code import code_digest
 from transfer.finetuning.schedule import check_optimizer
-from transfer.images.pictures import DECODERS, read_picture
+from transfer.images.dicom import read_dicom
+from transfer.images.geotiff import read_bands
+from transfer.images.pictures import decoders, read_picture
 from transfer.network.backbone import check_size
 from transfer.network.freezing import check_stage
 from transfer.network.pretrained import FindModel, choose_weights
@@ -119,14 +121,15 @@ def read_rows(
     Raises:
         DataNotFoundError, ManifestError: there is nothing to learn from, or too much is broken.
     """
-    settings = recipe.task
-    manifest = task.read_manifest(data, settings)
+    manifest = task.read_manifest(data, recipe.task)
     for note in manifest.notes:
         progress.warn(note)
-    read = task.read_image
-    code = code_digest(read, read_picture)
-    reader = f"{read.__module__}.{read.__qualname__} {settings!r} {DECODERS} {code}"
-    look = partial(inspect, manifest, task.reader(settings), reader=reader, progress=progress)
+    code = code_digest(
+        task.read_image, task.read_bands or read_picture, read_picture, read_dicom, read_bands
+    )
+    reader = f"{task.reader_name(recipe.task, recipe.bands)} {decoders()} {code}"
+    read = task.reader(recipe.task, recipe.bands)
+    look = partial(inspect, manifest, read, reader=reader, progress=progress)
     if store is None:
         inspected = look()
     else:

@@ -47,7 +47,7 @@ class Rows:
         self.views = TrainingViews(task.augment(recipe.size, recipe.task), recipe.seed)
         self.pictures = Pictures(
             manifest.all_rows(),
-            task.reader(recipe.task),
+            task.reader(recipe.task, recipe.bands),
             size=recipe.size,
             framing=recipe.framing,
             memory_bytes=memory_for_pixels(recipe.machine.cache_gb),
@@ -81,7 +81,7 @@ class Rows:
             self.pictures.kept = store.find(self._pixels)
             return
         self.pictures.kept = store.complete(
-            self._pixels, self.pictures.rows, task.reader(recipe.task), self._progress
+            self._pixels, self.pictures.rows, task.reader(recipe.task, recipe.bands), self._progress
         )
 
     def lesson(self) -> Lesson:

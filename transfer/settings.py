@@ -20,6 +20,19 @@ class TaskSettings(Settings):
     """What a task lets its users set; a task with settings derives its own model from this."""
 
 
+class ObjectSettings(TaskSettings):
+    """What is taken from frames whose objects have boxes; of no effect on other data."""
+
+    margin: float = Field(default=0.1, ge=0, le=2)
+    """Share of a box's width and height that is shown around it on each side: what an object stands
+    before helps to name it, and boxes are drawn tight."""
+    min_size: float = Field(default=8, ge=0)
+    """Objects whose box has a shorter side than this, px, are left out: hardly anyone could name
+    them."""
+    crowds: bool = False
+    """Take boxes around whole groups as well (COCO's iscrowd)."""
+
+
 class SplitSettings(Settings):
     """Who is learned from, who selects, and who judges."""
 

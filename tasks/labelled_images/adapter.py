@@ -1,4 +1,4 @@
-"""Read labelled pictures of any kind: class folders, or a table."""
+"""Read labelled pictures of any kind: class folders, tables, Parquet, objects in frames."""
 
 from pathlib import Path
 
@@ -14,4 +14,5 @@ def read_manifest(data: Path, settings: Settings) -> Manifest:
         ManifestError: rows that cannot be trained on.
         RecipeError: settings that are no use for the kind of target.
     """
-    return read_layout(data, Labelling(settings.target, settings.grades, settings.labels))
+    labelling = Labelling(settings.target, settings.grades, settings.labels)
+    return read_layout(data, labelling, settings)

@@ -1,11 +1,11 @@
-"""What a user of labelled pictures can set: what a label means, and the views."""
+"""What a user of labelled pictures can set: what a label means, which objects, and the views."""
 
 from pydantic import Field
 
-from transfer import TargetKind, TaskSettings
+from transfer import ObjectSettings, TargetKind
 
 
-class Settings(TaskSettings):
+class Settings(ObjectSettings):
     """What a label means, and the views of a picture."""
 
     target: TargetKind = TargetKind.SINGLE_LABEL

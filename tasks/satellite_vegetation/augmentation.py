@@ -2,23 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from pydantic import Field
-
-from transfer import TaskSettings
+from tasks.satellite_vegetation.settings import Settings
 
 if TYPE_CHECKING:
     import albumentations as A
-
-
-class Settings(TaskSettings):
-    """The views of a chip."""
-
-    rotate: bool = True
-    """Turn and mirror chips in all eight ways; seen from orbit, north is arbitrary."""
-    crop: float = Field(default=0.7, gt=0, le=1)
-    """Smallest share of a chip's area that a view shows; 1 shows all of it."""
-    light: float = Field(default=0.1, ge=0, le=0.5)
-    """How far brightness and contrast move, as a share; colour tells land covers apart."""
 
 
 def augment(size: int, settings: Settings) -> "A.Compose":

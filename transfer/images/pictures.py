@@ -4,6 +4,8 @@ import io
 import struct
 import warnings
 import zlib
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import cv2
@@ -17,19 +19,21 @@ from transfer.errors import ImageError
 
 Pixels = NDArray[np.uint8] | NDArray[np.float32]
 
-PICTURE_SUFFIXES = frozenset(
+DICOM_SUFFIXES = frozenset({".dcm", ".dicom"})
+PICTURE_SUFFIXES = DICOM_SUFFIXES | frozenset(
     {".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm"}
     | {".tif", ".tiff", ".webp"}
 )
-DECODERS = f"pillow {PIL.__version__} opencv {cv2.__version__}"
-"""What decodes, by version: others may give other pixels."""
 LARGEST_PX = 178_956_970
 """Most pixels a picture may unfold to; the limit at which Pillow refuses by default."""
+DICOM_MARK_END = 132
+"""So many first bytes tell a DICOM file."""
 
 _BYTE = 2**8 - 1
 _SIGNED = 2  # TIFF's SampleFormat: two's complement
 # Pillow knows more, among them formats that start other programs (EPS) or are no pictures at all.
 _FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF", "PPM")
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # of either byte order, then BigTIFF
 # What decoders raise on damaged files; seen by changing bytes at random, or named in their source.
 _DAMAGE = (
     OSError, ValueError, TypeError, SyntaxError, EOFError, LookupError, OverflowError,
@@ -45,6 +49,15 @@ _TURNS = {
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
+def decoders() -> str:
+    """Return what decodes, by version: others may give other pixels."""
+    found = [f"pillow {PIL.__version__} opencv {cv2.__version__}"]
+    for package in ("pydicom", "rasterio"):
+        with suppress(PackageNotFoundError):
+            found.append(f"{package} {version(package)}")
+    return " ".join(found)
+
+
 def read_picture(source: Path | bytes) -> Pixels:
     """Return a picture as (H, W, 3): RGB uint8, or float32 in [0, 1] beyond 8 bits.
 
@@ -52,7 +65,7 @@ def read_picture(source: Path | bytes) -> Pixels:
     [0, 1] already. The EXIF rotation is applied. Grey is repeated, a palette looked up, CMYK
     converted without a colour profile. Transparent pixels are laid over white, as on a page: what
     lies under them is arbitrary, and a black icon would vanish on black. An animation gives its
-    first frame.
+    first frame. DICOM files are shown as `read_dicom` says.
 
     Args:
         source: a file, or the bytes of one.
@@ -60,7 +73,12 @@ def read_picture(source: Path | bytes) -> Pixels:
     Raises:
         ImageError: it cannot be read, is no picture, is damaged or larger than `LARGEST_PX`, or is
             a TIFF of several pages or of bands that are no colours.
+        MissingPackageError: it is a DICOM file, and pydicom is not installed.
     """
+    if _looks_like_dicom(source):
+        from transfer.images.dicom import read_dicom  # noqa: PLC0415  # which builds on this file
+
+        return read_dicom(source)
     try:
         return _read(source)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -70,6 +88,28 @@ def read_picture(source: Path | bytes) -> Pixels:
     except _DAMAGE as error:
         said = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise _refusal(source, f"cannot be read: {said}") from error
+
+
+def is_dicom(start: bytes) -> bool:
+    """Say whether bytes that begin a file have the mark of DICOM behind its preamble."""
+    return start[128:DICOM_MARK_END] == b"DICM"
+
+
+def starts_as_dicom(path: Path) -> bool:
+    """Say whether a file has that mark, whatever it is called; False where it cannot be opened."""
+    try:
+        return path.is_file() and is_dicom(_first_bytes(path, DICOM_MARK_END))
+    except OSError:
+        return False
+
+
+def _looks_like_dicom(source: Path | bytes) -> bool:
+    if isinstance(source, bytes):
+        return is_dicom(source)
+    suffix = source.suffix.lower()
+    if suffix in PICTURE_SUFFIXES:  # pictures are opened once
+        return suffix in DICOM_SUFFIXES
+    return starts_as_dicom(source)
 
 
 def _refusal(source: Path | bytes, reason: str) -> ImageError:
@@ -97,15 +137,16 @@ def _open(source: Path | bytes) -> Image.Image:
         start = source[:8] if isinstance(source, bytes) else _first_bytes(source)
         if not start:
             raise ImageError("is empty (0 bytes)") from error
+        hint = "a TIFF of bands needs a task that reads bands; " if start[:4] in _TIFF else ""
         raise ImageError(
-            f"is no picture that can be read: it starts with {start!r}; "
+            f"is no picture that can be read: it starts with {start!r}; {hint}"
             f"known formats: {', '.join(_FORMATS)}"
         ) from error
 
 
-def _first_bytes(path: Path) -> bytes:
+def _first_bytes(path: Path, count: int = 8) -> bytes:
     with path.open("rb") as file:
-        return file.read(8)
+        return file.read(count)
 
 
 def _refuse_stack(image: TiffImageFile) -> None:

@@ -10,11 +10,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from transfer.images.crop import crop
 from transfer.images.pictures import Pixels, read_picture
 from transfer.recipe import Recipe
 from transfer.samples.manifest import Manifest, Row
 from transfer.samples.predictions import Predictions
-from transfer.settings import TaskSettings
+from transfer.settings import ObjectSettings, TaskSettings
 
 
 class Augmentation(Protocol):
@@ -34,9 +35,15 @@ class Augmentation(Protocol):
         """Return {"image": array (size, size, C)} of the dtype given."""
 
 
-def read_row(row: Row, settings: TaskSettings) -> Pixels:  # noqa: ARG001  # a task's reader may ask
-    """Return the picture of a row: (H, W, 3), uint8, or float32 in [0, 1] from deeper pixels."""
-    return read_picture(row.path)
+def read_row(row: Row, settings: TaskSettings) -> Pixels:
+    """Return the picture of a row: (H, W, 3), uint8, or float32 in [0, 1] from deeper pixels.
+
+    Of a row with a box it is the part in the box, and around it by the margin of the settings.
+    """
+    pixels = read_picture(row.source())
+    if row.box is None:
+        return pixels
+    return crop(pixels, row.box, settings.margin if isinstance(settings, ObjectSettings) else 0.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +63,8 @@ class Task:
         scores: what the domain scores beyond its kind of target: (predictions of N rows, weights
             (R, N)) -> each score under each of R weightings, (R,). Intervals follow by themselves.
         read_image: (row, settings) -> (H, W, C), uint8 or float32 in [0, 1].
+        read_bands: (row, names, settings) -> (H, W, C), a band for each name, where the recipe
+            names bands; None reads with `read_image`, whose bands are then named.
         write_samples: (folder, count, seed) writes a small data set in the domain's own format.
         sources: papers and licences of the data.
         sensitive: pictures and file names stay out of the tracking store unless asked for.
@@ -72,6 +81,7 @@ class Task:
         None
     )
     read_image: Callable[[Row, Any], Pixels] = read_row
+    read_bands: Callable[[Row, tuple[str, ...], Any], Pixels] | None = None
     write_samples: Callable[[Path, int, int], None] | None = None
     sources: tuple[str, ...] = ()
     sensitive: bool = False
@@ -80,12 +90,41 @@ class Task:
         """Return the recipe a run of this task starts from, the task's own settings included."""
         return self.recipe.with_task(self.settings)
 
-    def reader(self, settings: TaskSettings) -> Callable[[Row], Pixels]:
-        """Return the task's `read_image` with `settings` in it; loader processes can pickle it."""
+    def reader(
+        self, settings: TaskSettings, bands: tuple[str, ...] = ()
+    ) -> Callable[[Row], Pixels]:
+        """Return what reads the pictures of a recipe; loader processes can pickle it.
+
+        Args:
+            settings: the task's own, of the recipe.
+            bands: of the recipe.
+        """
+        if bands and self.read_bands is not None:
+            return partial(_read_bands_as_set, self.read_bands, bands, settings)
         return partial(_read_as_set, self.read_image, settings)
+
+    def reader_name(self, settings: TaskSettings, bands: tuple[str, ...] = ()) -> str:
+        """Return a text that is another one whenever `reader` may give other pixels."""
+        by_name = self.read_bands if bands else None
+        read: Callable[..., Pixels] = by_name or self.read_image
+        named = f" {bands!r}" if by_name else ""
+        return f"{read.__module__}.{read.__qualname__} {settings!r}{named}"
+
+    def reads_as_all(self, bands: tuple[str, ...] = ()) -> bool:
+        """Say whether pictures of a recipe with these `bands` can be read without this task."""
+        return self.read_image is read_row and not (bands and self.read_bands)
 
 
 def _read_as_set(
     read: Callable[[Row, TaskSettings], Pixels], settings: TaskSettings, row: Row
 ) -> Pixels:
     return read(row, settings)
+
+
+def _read_bands_as_set(
+    read: Callable[[Row, tuple[str, ...], TaskSettings], Pixels],
+    bands: tuple[str, ...],
+    settings: TaskSettings,
+    row: Row,
+) -> Pixels:
+    return read(row, bands, settings)

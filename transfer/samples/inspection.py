@@ -134,16 +134,23 @@ def _look(
     """Return the digests of a row, or the reason why it has none."""
     row = manifest.row(number)
     try:
-        with row.path.open("rb") as file:
-            content = hashlib.file_digest(file, _short_hash)
+        content = _content(row.source())
         pixels = read(row)
     except ImageError as error:
-        return str(error).removeprefix(f"{str(row.path)!r} ")  # the row is named beside it
+        reason = str(error).removeprefix(f"{str(row.path)!r} ")  # the row is named beside it
+        return f"{row.part}: {reason}" if row.part else reason
     except OSError as error:
         return f"cannot be read: {error.strerror or error}"
     digest = pixels_digest(pixels)
     keep(digest, pixels)
-    return Digests(content.hexdigest(), digest)
+    return Digests(content, digest)
+
+
+def _content(source: Path | bytes) -> str:
+    if isinstance(source, bytes):
+        return _short_hash(source).hexdigest()
+    with source.open("rb") as file:
+        return hashlib.file_digest(file, _short_hash).hexdigest()
 
 
 def pixels_digest(pixels: Pixels) -> str:
@@ -154,19 +161,20 @@ def pixels_digest(pixels: Pixels) -> str:
 
 
 def _file_states(manifest: Manifest, numbers: list[int]) -> list[FileState]:
-    root, rows = manifest.root.absolute(), manifest.rows.iloc[numbers]
-    images = rows["image"].tolist()
-    boxes = rows["box"].map(str).tolist() if "box" in rows else [""] * len(images)
-    states = []
-    for image, box in zip(images, boxes, strict=True):
-        path = root / image
+    root = manifest.root.absolute()
+    images = manifest.rows["image"].iloc[numbers].tolist()
+    states: dict[str, tuple[int, int]] = {}
+    for image in dict.fromkeys(images):
         try:
-            about = path.stat()
+            about = (root / image).stat()
         except OSError:
-            states.append(FileState(str(path), box, -1, -1))  # reading it will say why
+            states[image] = (-1, -1)  # reading it will say why
         else:
-            states.append(FileState(str(path), box, about.st_size, about.st_mtime_ns))
-    return states
+            states[image] = (about.st_size, about.st_mtime_ns)
+    return [
+        FileState(str(root / image), manifest.row(number).part, *states[image])
+        for image, number in zip(images, numbers, strict=True)
+    ]
 
 
 def _short_hash(data: bytes = b"") -> hashlib.blake2b:

@@ -12,6 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from transfer.errors import ManifestError
+from transfer.images.crop import Box
+from transfer.images.records import read_record
 from transfer.samples.target import (
     CODES,
     SINGLE_LABEL,
@@ -30,6 +32,8 @@ SPLIT_NAMES = {
 """What people call the splits in folders and tables, in lower case."""
 REQUIRED = ("image", "label")
 DERIVED = ("key", "content", "pixels")
+PARTS = ("box", "record")
+"""Columns that say which part of a file is the sample."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,25 +45,48 @@ class Row:
         label: class name, several joined by "|"; "" where there is none or it is not known.
         group: what is never divided between splits (patient, scene, drive), "" for none.
         columns: the free columns of the table.
+        box: the part of the picture that counts, None for all of it.
+        record: the row, from 0, of a Parquet file that holds many pictures; None where the file is
+            one.
     """
 
     path: Path
     label: str = ""
     group: str = ""
     columns: Mapping[str, Any] = field(default_factory=dict)
+    box: Box | None = None
+    record: int | None = None
+
+    @property
+    def part(self) -> str:
+        """Which part of the file the sample is, for people and for names; "" for all of it."""
+        record = "" if self.record is None else f"row {self.record + 1}"
+        return record if self.box is None else f"{record} box {self.box}".strip()
+
+    def source(self) -> Path | bytes:
+        """Return where the picture is: the file, or of a file that holds many its bytes.
+
+        Raises:
+            ImageError: the bytes cannot be read.
+        """
+        return self.path if self.record is None else read_record(self.path, self.record)
 
 
 @dataclass(frozen=True, eq=False)
 class Manifest:
     """Samples of one task, with what they show and which split they belong to.
 
-    Columns of `rows`, all str:
+    Columns of `rows`, str:
         image: POSIX path below `root`.
         label: class name; of a multi label target any number of them, joined by "|".
         group: rows of one group never fall into two splits; "" stands alone.
         split: one of `SPLITS`, or "" where none is given yet.
         key: name of the row by content, the same wherever the file lies; added by `inspect`.
-        content, pixels: digests of the file's bytes and of its decoded pixels; added by `inspect`.
+        content, pixels: digests of the bytes of the picture and of the pixels that are read of it;
+            added by `inspect`.
+    Columns that there may be:
+        box: `Box`, the part of the picture that is the sample.
+        record: int, the row of a Parquet file that holds many pictures.
     Any other column is free, and becomes a slice in reports.
 
     Attributes:
@@ -146,9 +173,14 @@ class Manifest:
     def row(self, number: int) -> Row:
         """Return row `number`, ready for a task's `read_image`."""
         known, free = self._cells
-        path = self.root / known["image"][number]
-        columns = {name: cells[number] for name, cells in free.items()}
-        return Row(path, known["label"][number], known["group"][number], columns)
+        return Row(
+            path=self.root / known["image"][number],
+            label=known["label"][number],
+            group=known["group"][number],
+            columns={name: cells[number] for name, cells in free.items()},
+            box=known["box"][number] if "box" in known else None,
+            record=known["record"][number] if "record" in known else None,
+        )
 
     def all_rows(self) -> Sequence[Row]:
         """Return every row, in order; each is made when it is looked at."""
@@ -157,7 +189,11 @@ class Manifest:
     @cached_property
     def _cells(self) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
         # Columns of a row and free ones; a cell of a list is found far faster than one of a table.
-        known = {name: _shared(self.rows[name].tolist()) for name in (*REQUIRED, "group")}
+        known = {
+            name: _shared(self.rows[name].tolist())
+            for name in (*REQUIRED, "group", *PARTS)
+            if name in self.rows
+        }
         free = {
             str(name): _shared(self.rows[name].tolist())
             for name in self.rows.columns
@@ -230,4 +266,4 @@ def _shared(cells: list[Any]) -> list[Any]:
     return [texts.setdefault(cell, cell) if isinstance(cell, str) else cell for cell in cells]
 
 
-_KNOWN = frozenset({*REQUIRED, "group", "split", *DERIVED})
+_KNOWN = frozenset({*REQUIRED, "group", "split", *DERIVED, *PARTS})

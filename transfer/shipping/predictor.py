@@ -104,7 +104,7 @@ class Predictor:
         self._read: Reader = partial(read_row, settings=recipe.task)
         self._augment: Callable[[], Augmentation] | None = None
         if task is not None:
-            self._read = task.reader(recipe.task)
+            self._read = task.reader(recipe.task, recipe.bands)
             if recipe.test_views:
                 self._augment = partial(task.augment, recipe.size, recipe.task)
 

@@ -3,12 +3,12 @@ from pathlib import Path
 import pytest
 
 from tasks.satellite_vegetation.adapter import read_manifest
-from tasks.satellite_vegetation.augmentation import Settings
 from tasks.satellite_vegetation.samples import write_samples
+from tasks.satellite_vegetation.settings import Settings
 from transfer.errors import DataNotFoundError
 
 
-@pytest.mark.parametrize("inside", ["", "2750", "EuroSAT_RGB"])
+@pytest.mark.parametrize("inside", ["", "2750", "EuroSAT_MS", "EuroSAT_RGB"])
 def test_eurosat_is_read_from_the_folder_it_unpacks_to(tmp_path: Path, inside: str) -> None:
     write_samples(tmp_path / "eurosat" / inside, 20, seed=0)
     manifest = read_manifest(tmp_path / "eurosat", Settings())

@@ -6,8 +6,9 @@ import pytest
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from tasks.satellite_vegetation.augmentation import Settings, augment
+from tasks.satellite_vegetation.augmentation import augment
 from tasks.satellite_vegetation.samples import draw_chip
+from tasks.satellite_vegetation.settings import Settings
 from transfer import Augmentation
 
 STILL = {"crop": 1.0, "light": 0.0}

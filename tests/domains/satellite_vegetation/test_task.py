@@ -10,6 +10,10 @@ def test_its_settings_travel_in_its_recipe_with_a_meaning_each() -> None:
         "task.rotate",
         "task.crop",
         "task.light",
+        "task.file_bands",
+        "task.scale",
+        "task.indices",
+        "task.block_m",
     }
     assert all(recipe.meanings().values())
 

@@ -6,19 +6,24 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from transfer.errors import ImageError, ManifestError
+from transfer.images.crop import Box
 from transfer.images.pictures import Pixels, read_picture
+from transfer.plugin.task import read_row
 from transfer.progress import Silent, Step
 from transfer.samples.inspection import Inspected, inspect
 from transfer.samples.manifest import Manifest, Row
+from transfer.settings import TaskSettings
 
 Write = Callable[..., Path]
 
 
 def read(row: Row) -> Pixels:
-    return read_picture(row.path)
+    return read_row(row, TaskSettings())
 
 
 def rows_of(root: Path, labels: dict[str, str], **columns: list[str]) -> Manifest:
@@ -259,19 +264,43 @@ def test_rows_of_equal_content_are_numbered_by_label_and_split(
 
 def test_a_box_is_part_of_the_key(tmp_path: Path, write_picture: Write) -> None:
     write_picture("a.png", seed=1)
-    table = pd.DataFrame(
-        {"image": ["a.png"] * 3, "label": ["x", "y", "y"], "box": ["0 0 2 2", "4 4 8 8", "4 4 8 8"]}
-    )
-
-    def crop(row: Row) -> Pixels:
-        left, top, right, bottom = map(int, row.columns["box"].split())
-        return read(row)[top:bottom, left:right]
+    boxes = [Box(0, 0, 2, 2), Box(4, 4, 8, 8.5), Box(4, 4, 8, 8.5)]
+    table = pd.DataFrame({"image": ["a.png"] * 3, "label": ["x", "y", "y"], "box": boxes})
 
     for _ in range(2):
-        rows = look(Manifest(tmp_path, table, ("x", "y")), crop).manifest.rows
+        rows = look(Manifest(tmp_path, table, ("x", "y"))).manifest.rows
         stem = rows["content"][0]
-        assert rows["key"].tolist() == [f"{stem}@0 0 2 2", f"{stem}@4 4 8 8", f"{stem}@4 4 8 8-2"]
+        one, two = f"{stem}@0.0,0.0,2.0,2.0", f"{stem}@4.0,4.0,8.0,8.5"
+        assert rows["key"].tolist() == [one, two, f"{two}-2"]
         assert rows["pixels"].nunique() == 2
+
+
+def test_a_box_beside_the_picture_is_broken_and_says_where_it_is(
+    tmp_path: Path, write_picture: Write
+) -> None:
+    write_picture("a.png", seed=1)
+    boxes = [*[Box(0, 0, 2, side) for side in range(1, 9)] * 2, Box(8, 0, 9, 1)]
+    table = pd.DataFrame({"image": "a.png", "label": "x", "box": boxes})
+    found = look(Manifest(tmp_path, table, ("x",)))
+    assert len(found.manifest) == 16
+    ((image, reason),) = found.broken
+    assert image == "a.png"
+    assert reason == (
+        "box 8.0,0.0,9.0,1.0: has 8 x 8 px, and the box 8.0,0.0,9.0,1.0 holds none of them"
+    )
+
+
+def test_rows_of_one_parquet_file_are_told_apart_by_their_bytes(
+    tmp_path: Path, write_picture: Write
+) -> None:
+    content = [write_picture(f"{seed}.png", seed=seed).read_bytes() for seed in (1, 2, 1)]
+    pq.write_table(pa.table({"image": content}), tmp_path / "all.parquet")
+    table = pd.DataFrame({"image": "all.parquet", "label": "x", "record": [0, 1, 2]})
+    alone = pd.DataFrame({"image": ["1.png", "2.png", "1.png"], "label": "x"})
+    for _ in range(2):  # the second time from memory
+        rows = look(Manifest(tmp_path, table, ("x",))).manifest.rows
+        files = look(Manifest(tmp_path, alone, ("x",))).manifest.rows
+        assert rows[["content", "pixels", "key"]].equals(files[["content", "pixels", "key"]])
 
 
 @pytest.mark.parametrize("rename", [{}, {"p1": "p3"}, {"p1": "p2", "p2": "p1"}])

@@ -10,11 +10,12 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 
 from transfer.errors import DataNotFoundError, ManifestError
-from transfer.images.pictures import PICTURE_SUFFIXES
+from transfer.images.pictures import PICTURE_SUFFIXES, starts_as_dicom
 from transfer.samples.manifest import SPLIT_NAMES, Manifest
 from transfer.samples.target import CODES, SINGLE_LABEL, Labelling
 
 _IGNORED = frozenset({"__MACOSX"})  # what macOS puts into archives: twins of files, no pictures
+_DICOM_INDEX = "DICOMDIR"  # lies beside the files of a disc, and holds no picture
 
 
 @dataclass(frozen=True)
@@ -26,17 +27,26 @@ class Folder:
         files: POSIX paths below the root, sorted.
         label: class of the pictures, "" where the folder is none.
         split: split of the pictures, "" where no folder says so.
+        root: what the paths start from.
     """
 
     name: str
     files: list[str]
     label: str = ""
     split: str = ""
+    root: Path = Path()
 
     @cached_property
     def pictures(self) -> list[str]:
-        """The files that are pictures by their suffix."""
-        return [file for file in self.files if _suffix(file) in PICTURE_SUFFIXES]
+        """The files that are pictures by their suffix; all, if all are DICOM by what is in them.
+
+        Scanners and archives call those files IM000001, or by a UID.
+        """
+        pictures = [file for file in self.files if suffix_of(file) in PICTURE_SUFFIXES]
+        if pictures:
+            return pictures
+        others = [file for file in self.files if not file.endswith(_DICOM_INDEX)]
+        return others if all(starts_as_dicom(self.root / file) for file in others) else []
 
 
 @dataclass(frozen=True)
@@ -100,10 +110,10 @@ class ClassFolders:
             for folder in self.beside
             if (pictures := folder.pictures)
         ]
-        files = [file for folder in (*self.classes, *self.beside) for file in folder.files]
-        others = Counter(map(_suffix, files))
-        for suffix in PICTURE_SUFFIXES:
-            del others[suffix]
+        others: Counter[str] = Counter()
+        for folder in (*self.classes, *self.beside):
+            shown = {*folder.pictures}
+            others.update(suffix_of(file) for file in folder.files if file not in shown)
         if others:
             kinds = ", ".join(suffix or "no suffix" for suffix, _ in others.most_common(5))
             notes.append(f"left aside {others.total():,} file(s) that are no pictures ({kinds})")
@@ -126,7 +136,7 @@ def read_folders(root: Path, labelling: Labelling = SINGLE_LABEL) -> Manifest:
 
 
 def list_class_folders(root: Path) -> ClassFolders:
-    """List what stands below `root`, without opening any file.
+    """List what stands below `root`; files are opened only where none is a picture by its suffix.
 
     Folders are splits where all are named as splits, or where one is named train and holds folders
     but no pictures: a class may be called train beside a class called bus.
@@ -137,13 +147,13 @@ def list_class_folders(root: Path) -> ClassFolders:
     """
     names, files = _list_folder(root, "")
     inside = {name: _list_folder(root, f"{name}/") for name in names}
-    around = [Folder("", files)]
-    if not _are_splits(inside):
+    around = [Folder("", files, root=root)]
+    if not _are_splits(root, inside):
         return ClassFolders(root, [_class_folder(root, name) for name in names], around)
     classes = []
     for name, (labels, files) in inside.items():
         if split := SPLIT_NAMES.get(name.lower()):
-            around.append(Folder(name, files))
+            around.append(Folder(name, files, root=root))
             classes += [_class_folder(root, f"{name}/{label}", split) for label in labels]
         elif pictures := _class_folder(root, name).pictures:
             raise ManifestError(
@@ -164,7 +174,9 @@ def list_pictures(places: Sequence[Path]) -> list[Path]:
     found: list[Path] = []
     for place in places:
         if place.is_dir():
-            found += [place / name for name in Folder("", _walk(place, "")).pictures]
+            found += [
+                place / name for name in Folder("", list_files(place, ""), root=place).pictures
+            ]
         else:
             found.append(place)
     if not found:
@@ -172,26 +184,32 @@ def list_pictures(places: Sequence[Path]) -> list[Path]:
     return found
 
 
-def _are_splits(inside: dict[str, tuple[list[str], list[str]]]) -> bool:
+def _are_splits(root: Path, inside: dict[str, tuple[list[str], list[str]]]) -> bool:
     splits = {name: SPLIT_NAMES.get(name.lower()) for name in inside}
     return bool(splits) and (
         all(splits.values())
         or any(
-            split == "train" and inside[name][0] and not Folder(name, inside[name][1]).pictures
+            split == "train"
+            and inside[name][0]
+            and not Folder(name, inside[name][1], root=root).pictures
             for name, split in splits.items()
         )
     )
 
 
 def _class_folder(root: Path, name: str, split: str = "") -> Folder:
-    return Folder(name, _walk(root, f"{name}/"), label=name.rpartition("/")[2], split=split)
+    return Folder(name, list_files(root, f"{name}/"), name.rpartition("/")[2], split, root)
 
 
-def _walk(root: Path, start: str) -> list[str]:
+def list_files(root: Path, start: str = "") -> list[str]:
     """Return the visible files below `root / start` as sorted POSIX paths below `root`.
 
     Links are followed. Each folder is listed once, and none that the walk came through, so that
     links in a circle end.
+
+    Raises:
+        DataNotFoundError: a folder cannot be listed.
+        ManifestError: a name is not valid UTF-8.
     """
     top = root / start
     above = {*top.absolute().parents, *top.resolve().parents}
@@ -206,6 +224,12 @@ def _walk(root: Path, start: str) -> list[str]:
             found += files
             waiting += [f"{folder}{name}/" for name in names]
     return sorted(found)
+
+
+def suffix_of(file: str) -> str:
+    """Return the suffix of a POSIX path in lower case, with its dot; "" where there is none."""
+    stem, dot, suffix = file.rpartition("/")[2].rpartition(".")
+    return f".{suffix.lower()}" if dot and stem else ""
 
 
 def _identity(folder: Path) -> tuple[int, int]:
@@ -246,8 +270,3 @@ def _refuse_undecodable(folder: Path, names: list[str]) -> None:
         raise ManifestError(
             f"the file name {name!r} in {str(folder)!r} is not valid UTF-8; rename it"
         ) from error
-
-
-def _suffix(file: str) -> str:
-    stem, dot, suffix = file.rpartition("/")[2].rpartition(".")
-    return f".{suffix.lower()}" if dot and stem else ""

@@ -11,7 +11,7 @@ import pandas as pd
 
 from transfer.errors import DataNotFoundError, ManifestError
 from transfer.samples.layouts.label_columns import join_label_columns
-from transfer.samples.manifest import DERIVED, REQUIRED, SPLIT_NAMES, SPLITS, Manifest
+from transfer.samples.manifest import DERIVED, PARTS, REQUIRED, SPLIT_NAMES, SPLITS, Manifest
 from transfer.samples.target import CODES, SEPARATOR, SINGLE_LABEL, Labelling
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".parquet")
@@ -95,7 +95,7 @@ def _header(path: Path) -> tuple[str, str]:
 
 
 def _check_names(path: Path, names: list[str]) -> None:
-    if taken := [name for name in DERIVED if name in names]:
+    if taken := [name for name in (*DERIVED, *PARTS) if name in names]:
         raise ManifestError(f"table {str(path)!r}: rename column(s) {taken}, which are made later")
     absent = [name for name in _TEXT if name not in names]
     others = [name for name in names if name not in _TEXT]

@@ -112,3 +112,59 @@ def test_another_file_is_no_layout(tmp_path: Path) -> None:
 def test_a_single_class_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ManifestError, match="at least two classes"):
         read_layout(touch(tmp_path, ["cat/1.jpg", "cat/2.jpg"]))
+
+
+VOC = "<annotation>{}</annotation>"
+OBJECT = (
+    "<object><name>{}</name><bndbox><xmin>1</xmin><ymin>1</ymin><xmax>9</xmax><ymax>9</ymax>"
+    "</bndbox></object>"
+)
+COCO = '{"images": [], "annotations": [], "categories": []}'
+
+
+def annotate(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(VOC.format(OBJECT.format("cat") + OBJECT.format("dog")))
+
+
+def test_annotations_beside_class_folders_are_not_guessed_at(tmp_path: Path) -> None:
+    touch(tmp_path, ["cat/1.jpg", "dog/2.jpg"])
+    annotate(tmp_path / "cat/1.xml")
+    with pytest.raises(
+        ManifestError, match=r"VOC boxes \('cat/1.xml'\) and class folders \('cat',"
+    ):
+        read_layout(tmp_path)
+
+
+def test_annotations_of_two_layouts_are_not_guessed_at(tmp_path: Path) -> None:
+    touch(tmp_path, ["images/1.jpg"])
+    annotate(tmp_path / "annotations/1.xml")
+    (tmp_path / "all.json").write_text(COCO)
+    with pytest.raises(
+        ManifestError, match=r"Pascal VOC boxes \(.*\) and COCO boxes \('all.json'\)"
+    ):
+        read_layout(tmp_path)
+
+
+def test_annotations_beside_a_table_that_fits_are_not_guessed_at(tmp_path: Path) -> None:
+    touch(tmp_path, ["images/1.jpg", "images/2.jpg"])
+    annotate(tmp_path / "annotations/1.xml")
+    (tmp_path / "labels.csv").write_text(TABLE)
+    with pytest.raises(ManifestError, match="and the table 'labels.csv'; give the file"):
+        read_layout(tmp_path)
+    assert len(read_layout(tmp_path / "labels.csv")) == 2
+
+
+def test_frames_may_lie_in_folders_of_cameras_masks_and_splits(tmp_path: Path) -> None:
+    frames = ["JPEGImages/1.jpg", "SegmentationClass/1.png", "train2017/1.jpg", "image_3/1.png"]
+    annotate(touch(tmp_path, frames) / "Annotations/1.xml")
+    assert set(read_layout(tmp_path).rows["image"]) == {"JPEGImages/1.jpg"}
+
+
+def test_what_gdal_writes_beside_pictures_is_no_annotation(tmp_path: Path) -> None:
+    touch(tmp_path, ["cat/1.tif", "dog/1.tif", "cat/1.tif.aux.xml"])
+    assert len(read_layout(tmp_path)) == 2
+
+
+def test_what_is_tried_is_said(tmp_path: Path) -> None:
+    assert "frames with boxes (Pascal VOC, COCO, KITTI, YOLO)" in refusal(tmp_path)

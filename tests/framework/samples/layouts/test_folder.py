@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from transfer.errors import DataNotFoundError, ManifestError
-from transfer.samples.layouts.folder import read_folders
+from transfer.samples.layouts.folder import list_pictures, read_folders
 
 
 def touch(root: Path, files: Iterable[str]) -> Path:
@@ -183,3 +183,39 @@ def test_a_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/dog/caf\xe9.jpg")).touch()
     with pytest.raises(ManifestError, match=r"caf\\xe9.* is not valid UTF-8"):
         read_folders(tmp_path)
+
+
+def marked(root: Path, files: Iterable[str]) -> Path:
+    for name in files:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(bytes(128) + b"DICM and more")
+    return root
+
+
+def test_dicom_files_are_pictures(tmp_path: Path) -> None:
+    touch(tmp_path, ["ill/1.dcm", "well/2.DCM", "well/3.dicom"])
+    assert [label for _, label, _ in listed(tmp_path)] == ["ill", "well", "well"]
+
+
+def test_dicom_files_without_a_suffix_are_pictures_where_nothing_else_lies(tmp_path: Path) -> None:
+    marked(tmp_path, ["ill/IM000001", "ill/1.2.840.113619.2.55", "well/a/IM1", "well/DICOMDIR"])
+    assert [image for image, _, _ in listed(tmp_path)] == [
+        "ill/1.2.840.113619.2.55",
+        "ill/IM000001",
+        "well/a/IM1",
+    ]
+    assert read_folders(tmp_path).notes == (
+        "left aside 1 file(s) that are no pictures (no suffix)",
+    )
+    assert list_pictures([tmp_path / "ill"]) == [
+        tmp_path / "ill" / "1.2.840.113619.2.55",
+        tmp_path / "ill" / "IM000001",
+    ]
+
+
+@pytest.mark.parametrize("other", ["ill/notes.txt", "ill/picture.jpg", "ill/README"])
+def test_beside_other_files_a_file_without_a_suffix_is_none(tmp_path: Path, other: str) -> None:
+    marked(tmp_path, ["ill/IM000001", "well/IM000001", "worse/IM000001"])
+    touch(tmp_path, [other])
+    assert "ill/IM000001" not in [image for image, _, _ in listed(tmp_path)]
