@@ -178,7 +178,7 @@ def demo(
     ),
     count: Annotated[int, typer.Option(min=40, help="How many samples.")] = 600,
     strategy: Strategy = None,
-    epochs: Epochs = None,
+    epochs: Epochs = 8,  # a minute on two slow cores; a set of one's own takes as many as suit
     seed: Seed = None,
     out: Out = Path("mlruns"),
 ) -> None:
