@@ -19,8 +19,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-import cv2
-import numpy as np
+from training_step import jpeg
 
 CLASSES, EPOCHS = 10, 10
 _OURS = """
@@ -110,17 +109,12 @@ def run(python: str, code: str, *arguments: object) -> dict[str, float]:
 
 def draw(folder: Path, pictures: int) -> None:
     """Write class folders of train, val and test, 70, 15 and 15 percent."""
-    rng = np.random.default_rng(0)
     for number in range(pictures):
         share = number / pictures
         split = "train" if share < 0.7 else "val" if share < 0.85 else "test"
         place = folder / split / f"class_{number % CLASSES}"
         place.mkdir(parents=True, exist_ok=True)
-        picture = np.full((375, 500, 3), 128, np.float32)
-        for octave in range(1, 9):  # detail is spread as in photographs
-            coarse = rng.normal(0, 100 / 1.2**octave, (2**octave + 1, 2**octave + 1, 3))
-            picture += cv2.resize(coarse.astype(np.float32), (500, 375))
-        cv2.imwrite(str(place / f"{number}.jpg"), np.clip(picture, 0, 255).astype(np.uint8))
+        (place / f"{number}.jpg").write_bytes(jpeg(number, (375, 500)))
 
 
 def main() -> None:

@@ -30,6 +30,7 @@ from PIL import Image
 
 from transfer.assembly import Place
 from transfer.experiment import run
+from transfer.images.crop import Box, crop
 from transfer.images.pictures import Pixels, read_picture
 from transfer.overlay import Layer
 from transfer.plan import make_plan
@@ -57,16 +58,20 @@ def manifest_of(data: Path, rows: int) -> Manifest:
             "image": [f"{number}.png" for number in (numbers % FILES).tolist()],
             "label": [f"class {number}" for number in (numbers % CLASSES).tolist()],
             "group": [f"scene {number}" for number in (numbers // 4).tolist()],
-            "box": [f"{w % side} {w // side}" for w in windows.tolist()],
+            "box": [_box(window % side, window // side) for window in windows.tolist()],
         }
     )
     return Manifest(data, table, tuple(f"class {number}" for number in range(CLASSES)))
 
 
+def _box(left: int, top: int) -> Box:
+    return Box(left, top, left + SIZE, top + SIZE)
+
+
 def window(row: Row, _settings: object) -> Pixels:
     """Return the window of a row: (8, 8, 3) uint8."""
-    left, top = map(int, row.columns["box"].split())
-    return _decoded(row.path)[top : top + SIZE, left : left + SIZE]
+    pixels = _decoded(row.path)
+    return pixels if row.box is None else crop(pixels, row.box)
 
 
 @contextmanager

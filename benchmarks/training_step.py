@@ -216,18 +216,24 @@ def run_epochs(
 
 
 def draw_files(folder: Path, case: Case, steps: int) -> list[Path]:
-    """Write the JPEGs of an epoch of `steps`; their detail is spread as in photographs."""
+    """Write the JPEGs of an epoch of `steps`."""
     folder.mkdir()
     files = [folder / f"{number}.jpg" for number in range(steps * case.batch_size)]
     for number, path in enumerate(files):
-        rng = np.random.default_rng(number)
-        picture = np.full((*case.picture, 3), 128, np.float32)
-        for octave in range(1, 9):
-            coarse = rng.normal(0, 100 / 1.2**octave, (2**octave + 1, 2**octave + 1, 3))
-            picture += cv2.resize(coarse.astype(np.float32), case.picture[::-1])
-        pixels = np.clip(picture, 0, 255).astype(np.uint8)
-        path.write_bytes(cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes())
+        path.write_bytes(jpeg(number, case.picture))
     return files
+
+
+def jpeg(number: int, size: tuple[int, int]) -> bytes:
+    """Return picture `number`, height x width px; its detail is spread as in photographs."""
+    rng = np.random.default_rng(number)
+    picture = np.full((*size, 3), 128, np.float32)
+    for octave in range(1, 9):
+        coarse = rng.normal(0, 100 / 1.2**octave, (2**octave + 1, 2**octave + 1, 3))
+        picture += cv2.resize(coarse.astype(np.float32), size[::-1])
+    pixels = np.clip(picture, 0, 255).astype(np.uint8)
+    encoded: bytes = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes()
+    return encoded
 
 
 def table(measured: dict[str, Measured]) -> str:
