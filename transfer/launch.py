@@ -222,8 +222,8 @@ class Launched:
             self._lost = True
             raise ProcessError(
                 f"process {self.share.rank} of {self.share.size} lost the others: one was killed, "
-                f"or gave no answer for {_PATIENCE} h; see what it said itself. A run that has "
-                "begun goes on with torchrun ... -m transfer resume RUN "
+                f"or gave no answer for {_PATIENCE.total_seconds() / 3600:g} h; see what it said "
+                "itself. A run that has begun goes on with torchrun ... -m transfer resume RUN "
                 f"({str(error).partition('. ')[0]})"
             ) from error
 

@@ -7,9 +7,11 @@ from pathlib import Path
 
 from transfer.cache.code import code_digest
 from transfer.finetuning.schedule import check_optimizer
+from transfer.images.crop import crop
 from transfer.images.dicom import read_dicom
 from transfer.images.geotiff import read_bands
 from transfer.images.pictures import decoders, read_picture
+from transfer.images.records import read_record
 from transfer.network.backbone import check_size
 from transfer.network.freezing import check_stage
 from transfer.network.pretrained import FindModel, choose_weights
@@ -124,9 +126,8 @@ def read_rows(
     manifest = task.read_manifest(data, recipe.task)
     for note in manifest.notes:
         progress.warn(note)
-    code = code_digest(
-        task.read_image, task.read_bands or read_picture, read_picture, read_dicom, read_bands
-    )
+    own = (task.read_image, task.read_bands or task.read_image)
+    code = code_digest(*own, read_picture, read_record, crop, read_dicom, read_bands)
     reader = f"{task.reader_name(recipe.task, recipe.bands)} {decoders()} {code}"
     read = task.reader(recipe.task, recipe.bands)
     look = partial(inspect, manifest, read, reader=reader, progress=progress)

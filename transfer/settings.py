@@ -175,7 +175,7 @@ class MachineSettings(Settings):
     free."""
     features_gb: float = Field(default=10, ge=0)
     """Most disk for features of frozen backbones in the user's cache folder, GB; 0 keeps none. The
-    least recently used go first; ten hold a million rows of a resnet18, a fifth of a resnet50."""
+    least recently used go first; ten hold a million rows that a resnet50's head is fitted on."""
 
 
 def habits(optimizer: str) -> tuple[float, float]:
