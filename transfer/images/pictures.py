@@ -75,7 +75,7 @@ def read_picture(source: Path | bytes) -> Pixels:
             a TIFF of several pages or of bands that are no colours.
         MissingPackageError: it is a DICOM file, and pydicom is not installed.
     """
-    if _looks_like_dicom(source):
+    if looks_like_dicom(source):
         from transfer.images.dicom import read_dicom  # noqa: PLC0415  # which builds on this file
 
         return read_dicom(source)
@@ -103,7 +103,8 @@ def starts_as_dicom(path: Path) -> bool:
         return False
 
 
-def _looks_like_dicom(source: Path | bytes) -> bool:
+def looks_like_dicom(source: Path | bytes) -> bool:
+    """Say whether a picture is DICOM: by its suffix, or where it has none by how it begins."""
     if isinstance(source, bytes):
         return is_dicom(source)
     suffix = source.suffix.lower()

@@ -28,7 +28,7 @@ Measure = Callable[[Ranked], NDArray[np.float64]]
 
 
 def rank_measures(
-    scores: NDArray[np.float32],
+    scores: NDArray[np.floating],
     truth: NDArray[np.bool_],
     weights: NDArray[np.float64],
     *measures: Measure,

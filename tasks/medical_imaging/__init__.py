@@ -1,0 +1,1 @@
+"""Findings in medical pictures, by patient."""
