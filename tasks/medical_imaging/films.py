@@ -22,7 +22,7 @@ class Patient:
     """What stays the same from film to film.
 
     Attributes:
-        seed: of the anatomy.
+        seed: of the anatomy, and of how films are taken.
         sick: has the finding on most films.
         where: centre of the finding, in units of half the side: (across, down).
         spread: of the finding, in the same units.
@@ -52,10 +52,11 @@ def draw_patient(seed: int, number: int) -> Patient:
 def draw_film(patient: Patient, rng: Rng) -> tuple[Plane, bool]:
     """Return a film (H, W) in [0, 1], bone white, and whether it shows the finding."""
     shown = patient.sick and not _chance(rng, _HEALED)
-    chest = _anatomy(np.random.default_rng(patient.seed))
+    own = np.random.default_rng(patient.seed)
+    chest = _anatomy(own)
     if shown:
         chest = chest + _opacity(patient, rng)
-    return _taken(chest, rng), shown
+    return _taken(chest, own, rng), shown
 
 
 def _anatomy(rng: Rng) -> Plane:
@@ -92,21 +93,31 @@ def _opacity(patient: Patient, rng: Rng) -> Plane:
     return np.asarray(patient.density * rng.uniform(0.7, 1.3) * patch, np.float32)
 
 
-def _taken(chest: Plane, rng: Rng) -> Plane:
-    """Return the film that is taken of a chest: leant, collimated, exposed, with its grain."""
+def _taken(chest: Plane, habit: Rng, rng: Rng) -> Plane:
+    """Return the film that is taken of a chest: leant, collimated, exposed, with its grain.
+
+    Args:
+        chest: (_SIDE, _SIDE).
+        habit: the same for all films of a patient, who are taken by one ward and one machine.
+        rng: of this film.
+    """
     turn = cv2.getRotationMatrix2D(
-        (_SIDE / 2, _SIDE / 2), rng.normal(0, 2), rng.uniform(0.92, 1.08)
+        (_SIDE / 2, _SIDE / 2),
+        habit.normal(0, 2) + rng.normal(0, 0.7),
+        habit.uniform(0.92, 1.08) + rng.normal(0, 0.01),
     )
-    turn[:, 2] += rng.normal(0, 2, 2)
+    turn[:, 2] += habit.normal(0, 2, 2) + rng.normal(0, 0.7, 2)
     chest = cv2.warpAffine(chest, turn, (_SIDE, _SIDE), borderMode=cv2.BORDER_REPLICATE)
-    height, width = (int(_SIDE * rng.uniform(0.84, 1)) for _ in range(2))
+    height, width = (
+        int(_SIDE * min(habit.uniform(0.82, 0.98) + rng.uniform(0, 0.02), 1)) for _ in range(2)
+    )
     top, left = (_SIDE - height) // 2, (_SIDE - width) // 2
     film = chest[top : top + height, left : left + width]
-    if _chance(rng, 0.5):  # breasts, a blanket: soft and on both sides, and nothing to be found
-        y = np.linspace(-1, 1, height)[:, None]
-        film = film + rng.uniform(0.02, 0.1) * np.exp(-(((y - rng.uniform(0, 0.5)) / 0.3) ** 2))
-    film = np.clip(film, 0, 1) ** rng.uniform(0.8, 1.25)
-    return np.asarray(np.clip(film + rng.normal(0, 0.025, film.shape), 0, 1), np.float32)
+    if _chance(habit, 0.5):  # breasts, a blanket: soft and on both sides, and nothing to be found
+        down = (np.linspace(-1, 1, height)[:, None] - habit.uniform(0, 0.5)) / 0.3
+        film = film + habit.uniform(0.02, 0.1) * np.exp(-(down**2))
+    film = np.clip(film, 0, 1) ** (habit.uniform(0.75, 1.3) * rng.uniform(0.96, 1.04))
+    return np.asarray(np.clip(film + rng.normal(0, 0.02, film.shape), 0, 1), np.float32)
 
 
 def _chance(rng: Rng, probability: float) -> bool:
