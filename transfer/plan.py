@@ -60,7 +60,9 @@ class Plan:
     @property
     def headline(self) -> str:
         """The score that picks the best epoch: the task's, or that of its kind of target."""
-        return self.task.headline or SCORECARDS[self.manifest.target].headline
+        kind, named = self.manifest.target, self.task.headline
+        own = named.get(kind) if isinstance(named, Mapping) else named
+        return own or SCORECARDS[kind].headline
 
 
 def make_plan(
