@@ -60,9 +60,8 @@ class Plan:
     @property
     def headline(self) -> str:
         """The score that picks the best epoch: the task's, or that of its kind of target."""
-        kind, named = self.manifest.target, self.task.headline
-        own = named.get(kind) if isinstance(named, Mapping) else named
-        return own or SCORECARDS[kind].headline
+        own = self.judging.headline or self.task.headline
+        return own or SCORECARDS[self.manifest.target].headline
 
 
 def make_plan(

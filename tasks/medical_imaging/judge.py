@@ -9,7 +9,7 @@ from tasks.medical_imaging.figures import draw
 from tasks.medical_imaging.findings import findings_of
 from tasks.medical_imaging.scores import decide, operating_points, score, thresholds_of
 from tasks.medical_imaging.settings import Settings
-from transfer import Judge
+from transfer import Judge, TargetKind
 from transfer.samples.predictions import Predictions
 
 
@@ -25,6 +25,8 @@ def judge(settings: Settings) -> Judge:
             "auroc", f"{PATIENT}auroc", "ap", f"{first.name}/sensitivity",
             f"{second.name}/specificity", "brier",
         ),
+        # Of a rare finding the most probable class is never the finding; grades have their kappa.
+        headline=None if settings.target is TargetKind.ORDINAL else "auroc",
     )  # fmt: skip
 
 

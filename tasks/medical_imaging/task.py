@@ -5,7 +5,7 @@ from tasks.medical_imaging.augmentation import augment
 from tasks.medical_imaging.judge import judge
 from tasks.medical_imaging.samples import write_samples
 from tasks.medical_imaging.settings import Settings
-from transfer import Recipe, TargetKind, Task
+from transfer import Recipe, Task
 from transfer.settings import SplitSettings, TrainingSettings
 
 TASK = Task(
@@ -15,8 +15,6 @@ TASK = Task(
     read_manifest=read_manifest,
     augment=augment,
     judge=judge,
-    # Of a rare finding the most probable class is never the finding; grades have their kappa.
-    headline={TargetKind.SINGLE_LABEL: "auroc", TargetKind.MULTI_LABEL: "auroc"},
     recipe=Recipe(
         framing="pad",
         split=SplitSettings(calibration=0.1),

@@ -312,10 +312,6 @@ def test_without_a_headline_of_its_own_a_task_takes_that_of_its_target(plan: Pla
     assert plan.headline == "kappa"
     unset = replace(plan, task=replace(plan.task, headline=None))
     assert unset.headline == "balanced_accuracy"
-    for kind, headline in ((plan.manifest.target, "auroc"), (TargetKind.ORDINAL, "auroc")):
-        by_kind = replace(plan, task=replace(plan.task, headline={kind: headline}))
-        own = kind is plan.manifest.target
-        assert by_kind.headline == (headline if own else "balanced_accuracy")
 
 
 def test_persons_are_too_many_for_a_confusion_matrix(logbook: Open, recorder: Any) -> None:

@@ -14,7 +14,6 @@ from transfer.images.pictures import Pixels, read_picture
 from transfer.plugin.judge import Judge
 from transfer.recipe import Recipe
 from transfer.samples.manifest import Manifest, Row
-from transfer.samples.target import TargetKind
 from transfer.settings import ObjectSettings, TaskSettings
 
 
@@ -57,8 +56,8 @@ class Task:
         augment: (size in px, settings) -> training views of (size, size, C) arrays. No
             normalization: the backbone owns its mean and std.
         settings: the task's own settings with their defaults.
-        headline: the score that picks the best epoch, any key of its scores, higher is better; or
-            that of some kinds of target. None, or no word of a kind, takes that of the kind.
+        headline: the score that picks the best epoch, any key of its scores, higher is better;
+            None takes that of the kind of target.
         recipe: settings of the fine-tuner that work here.
         judge: settings -> what the domain scores beyond its kind of target.
         read_image: (row, settings) -> (H, W, C), uint8 or float32 in [0, 1].
@@ -75,7 +74,7 @@ class Task:
     read_manifest: Callable[[Path, Any], Manifest]
     augment: Callable[[int, Any], Augmentation]
     settings: TaskSettings = field(default_factory=TaskSettings)
-    headline: str | Mapping[TargetKind, str] | None = None
+    headline: str | None = None
     recipe: Recipe = field(default_factory=Recipe)
     judge: Callable[[Any], Judge] | None = None
     read_image: Callable[[Row, Any], Pixels] = read_row

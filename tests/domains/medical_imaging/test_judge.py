@@ -68,6 +68,11 @@ def test_what_is_shown_and_what_selects_are_scores(said):
         assert {"auroc", *judging.shown} <= set(judging.points(said(classes=classes, kind=kind)))
 
 
+def test_a_rare_finding_selects_by_its_area_and_grades_by_their_kappa():
+    assert judge(Settings()).headline == judge(Settings(target=MULTI)).headline == "auroc"
+    assert judge(Settings(target=TargetKind.ORDINAL)).headline is None  # that of its kind
+
+
 def test_one_finding_is_drawn_with_its_operating_points_and_its_probabilities(said):
     judging, decided = judged({"val": said(seed=1), "test": said()})
     figures = judging.figures(decided["test"])
