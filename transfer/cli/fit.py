@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from transfer.overlay import Settled
     from transfer.start import Request
 
+_STARTER_PX = 64  # what the starter weights were made at
 _SETTING = typer.Option(
     "--set", metavar="KEY=VALUE", help="Any setting of transfer recipe; repeatable."
 )
@@ -184,6 +185,7 @@ def demo(
 ) -> None:
     """Write a small data set, teach the starter network, score it: the whole walk, offline."""
     from transfer.cli.data import write_samples  # noqa: PLC0415  # beside its heavy imports
+    from transfer.plugin.discovery import load_task  # noqa: PLC0415  # pandas; help must be fast
 
     folder = Path("data") / task / f"demo-{count}"
     began = time.perf_counter()
@@ -192,7 +194,11 @@ def demo(
             write_samples(task, folder, count, seed=0)
         OUT.print(f"samples    {count} drawn pictures in {folder}")
     weights = None if strategy == "scratch" else "starter"
-    everyday = {"weights": weights, "strategy": strategy, "epochs": epochs, "seed": seed}
+    # A task that names no size has one for ImageNet weights, too slow for a demo.
+    size = None if "size" in load_task(task).recipe.model_fields_set else _STARTER_PX
+    everyday = {
+        "weights": weights, "strategy": strategy, "epochs": epochs, "size": size, "seed": seed,
+    }  # fmt: skip
     _run(_request(task, folder, everyday, out=out, name=None))
     OUT.print(f"took       {time.perf_counter() - began:.0f} s")
 

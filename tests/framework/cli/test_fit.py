@@ -201,10 +201,12 @@ def test_the_demo_draws_its_samples_once(
     assert "samples" not in again.out
     assert [request.data for request in requests] == [folder, folder]
     assert requests[0].everyday == {
-        "weights": "starter", "strategy": None, "epochs": 1, "seed": 2,
+        "weights": "starter", "strategy": None, "epochs": 1, "size": 64, "seed": 2,
     }  # fmt: skip
     assert requests[1].everyday["weights"] is None
     assert "took       " in first.out
+    command_line("demo", "satellite_vegetation", "--count", 40)
+    assert requests[2].everyday["size"] is None  # its recipe names one
 
 
 @pytest.fixture
