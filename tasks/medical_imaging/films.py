@@ -115,7 +115,7 @@ def _taken(chest: Plane, habit: Rng, rng: Rng) -> Plane:
     film = chest[top : top + height, left : left + width]
     if _chance(habit, 0.5):  # breasts, a blanket: soft and on both sides, and nothing to be found
         down = (np.linspace(-1, 1, height)[:, None] - habit.uniform(0, 0.5)) / 0.3
-        film = film + habit.uniform(0.02, 0.1) * np.exp(-(down**2))
+        film = np.asarray(film + habit.uniform(0.02, 0.1) * np.exp(-(down**2)), np.float32)
     film = np.clip(film, 0, 1) ** (habit.uniform(0.75, 1.3) * rng.uniform(0.96, 1.04))
     return np.asarray(np.clip(film + rng.normal(0, 0.02, film.shape), 0, 1), np.float32)
 

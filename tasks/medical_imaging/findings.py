@@ -34,13 +34,12 @@ class Finding:
         """Return whether it is there, (N,)."""
         if predictions.targets.ndim == 1:
             return np.isin(predictions.targets, self.classes)
-        shown: NDArray[np.bool_] = predictions.targets[:, self.classes].any(axis=1)
-        return shown
+        return np.asarray(predictions.targets[:, self.classes].any(axis=1))
 
     def probabilities(self, predictions: Predictions) -> NDArray[np.float64]:
         """Return how probable the network held it, (N,), in [0, 1]."""
         of_classes = predictions.probabilities[:, self.classes].astype(np.float64)
-        return np.minimum(of_classes.sum(axis=1), 1.0)
+        return np.asarray(np.minimum(of_classes.sum(axis=1), 1.0))
 
 
 def findings_of(
