@@ -45,7 +45,7 @@ def draw_patient(seed: int, number: int) -> Patient:
         sick=_chance(rng, _SICK),
         where=(float(side * rng.uniform(0.28, 0.52)), float(rng.uniform(-0.4, 0.35))),
         spread=(float(rng.uniform(0.09, 0.22)), float(rng.uniform(0.09, 0.22))),
-        density=float(rng.uniform(0.05, 0.2)),
+        density=float(rng.uniform(0.14, 0.4)),
     )
 
 
