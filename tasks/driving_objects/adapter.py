@@ -12,6 +12,8 @@ from tasks.driving_objects.gtsrb import PUBLISHED_FOLDERS, TABLES, read_signs
 from tasks.driving_objects.settings import Settings, pair
 from transfer import Manifest, read_layout
 
+_SHOWN = 5
+
 
 def read_manifest(data: Path, settings: Settings) -> Manifest:
     """Return the objects of GTSRB as it is published, or of any standard layout.
@@ -30,7 +32,7 @@ def read_manifest(data: Path, settings: Settings) -> Manifest:
     manifest = _grouped(manifest, settings, in_frames=in_frames)
     if "box" not in manifest.rows:
         manifest = _with_signs(manifest)
-    return _judged(_without(manifest, settings.leave_out), settings)
+    return _judged(_chosen(manifest, settings), settings)
 
 
 def _flat_tables(data: Path) -> list[Path]:
@@ -92,15 +94,19 @@ def _grouped(manifest: Manifest, settings: Settings, *, in_frames: bool) -> Mani
     return grouped
 
 
-def _without(manifest: Manifest, names: tuple[str, ...]) -> Manifest:
-    """Return the manifest without the classes that are left out."""
-    lower = {name.lower() for name in names}
-    out = manifest.rows["label"].str.lower().isin(lower)
-    notes = _unknown("task.leave_out", names, manifest)
+def _chosen(manifest: Manifest, settings: Settings) -> Manifest:
+    """Return the manifest with the classes that are asked for."""
+    labels = manifest.rows["label"].str.lower()
+    out = labels.isin({name.lower() for name in settings.leave_out})
+    if settings.only:
+        out |= ~labels.isin({name.lower() for name in settings.only})
+    notes = _unknown("task.only", settings.only, manifest)
+    notes += _unknown("task.leave_out", settings.leave_out, manifest)
     if not out.any():
         return replace(manifest, notes=(*manifest.notes, *notes))
-    found = ", ".join(sorted(manifest.rows.loc[out, "label"].unique()))
-    notes.insert(0, f"left out {int(out.sum()):,} object(s) of {found}")
+    names = sorted(manifest.rows.loc[out, "label"].unique())
+    shown = ", ".join(names[:_SHOWN]) + (" ..." if len(names) > _SHOWN else "")
+    notes.append(f"left out {int(out.sum()):,} object(s) of {len(names):,} class(es): {shown}")
     return Manifest.of_labels(manifest.root, manifest.rows[~out], (*manifest.notes, *notes))
 
 

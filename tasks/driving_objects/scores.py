@@ -1,6 +1,5 @@
 """What is asked of a network on the road, beside how often it is right."""
 
-from collections.abc import Mapping
 from functools import partial
 
 import numpy as np
@@ -23,6 +22,7 @@ def judge(settings: Settings) -> Judge:
     return Judge(
         scores=partial(road_scores, settings=settings),
         remarks=partial(road_remarks, settings=settings),
+        rests_on=partial(_rows_of_pairs, settings=settings),
         shown=tuple(f"confused/{text}" for text in settings.costly),
     )
 
@@ -43,10 +43,10 @@ def road_scores(
     targets, count = predictions.targets, len(predictions.classes)
     guesses = most_probable(predictions.probabilities)
     scores = {}
-    for name, rows in _rows_of_pairs(predictions, settings).items():
+    for name, rows in _rows_of_pairs(predictions, settings=settings).items():
         swapped = rows & (guesses != targets) & np.isin(guesses, targets[rows])
         scores[name] = ratio(weights @ swapped, weights @ rows)
-    for name, rows in _rows_of_slices(predictions, settings).items():
+    for name, rows in _rows_of_slices(predictions, settings=settings).items():
         sums = class_totals(targets[rows], guesses[rows], count, weights[:, rows])
         scores[name] = mean_of_defined(ratio(sums.hits, sums.targets))
     return scores
@@ -54,7 +54,8 @@ def road_scores(
 
 def road_remarks(predictions: Predictions, *, settings: Settings) -> dict[str, str]:
     """Return how many rows, in how many groups, each of those scores rests on."""
-    parts = _rows_of_pairs(predictions, settings) | _rows_of_slices(predictions, settings)
+    pairs = _rows_of_pairs(predictions, settings=settings)
+    parts = pairs | _rows_of_slices(predictions, settings=settings)
     groups = {name: len(np.unique(predictions.groups[rows])) for name, rows in parts.items()}
     return {
         name: f"{int(rows.sum()):,} rows in {groups[name]:,} group(s)"
@@ -62,7 +63,7 @@ def road_remarks(predictions: Predictions, *, settings: Settings) -> dict[str, s
     }
 
 
-def _rows_of_pairs(predictions: Predictions, settings: Settings) -> Mapping[str, Mask]:
+def _rows_of_pairs(predictions: Predictions, *, settings: Settings) -> dict[str, Mask]:
     """Return the rows of each costly pair whose classes both have rows, by the score's name."""
     number_of = {name.lower(): number for number, name in enumerate(predictions.classes)}
     found = {}
@@ -73,7 +74,7 @@ def _rows_of_pairs(predictions: Predictions, settings: Settings) -> Mapping[str,
     return found
 
 
-def _rows_of_slices(predictions: Predictions, settings: Settings) -> Mapping[str, Mask]:
+def _rows_of_slices(predictions: Predictions, *, settings: Settings) -> dict[str, Mask]:
     if predictions.facts is None:
         return {}
     parts = slices(predictions.facts, settings)

@@ -53,6 +53,8 @@ Edges = Annotated[tuple[float, ...], BeforeValidator(_separated), AfterValidator
 class Settings(ObjectSettings):
     """What belongs together, the views of an object, and which slices and pairs are scored."""
 
+    only: Names = ()
+    """Classes that are taken, in any case of letters, such as car,bus,person; none takes all."""
     leave_out: Names = ()
     """Classes that are left out and counted, such as Misc,Person_sitting."""
     drive: Pattern = ""

@@ -111,10 +111,19 @@ def test_classes_are_left_out_and_counted_and_unknown_names_are_told(tmp_path: P
     settings = Settings(leave_out=("truck", "Misc"), costly=("Car:Vna", "car:truck"))
     manifest = read_manifest(tmp_path / "drives", settings)
     assert manifest.classes == ("Car", "Cyclist", "Pedestrian", "Van")
-    left_out, unknown, pairs = manifest.notes
-    assert left_out == f"left out {40 - len(manifest)} object(s) of Truck"
+    unknown, left_out, pairs = manifest.notes
+    assert left_out == f"left out {40 - len(manifest)} object(s) of 1 class(es): Truck"
     assert "task.leave_out names ['Misc'], no class here" in unknown
     assert "task.costly names ['Vna'], no class here" in pairs  # car:truck is among the defaults
+
+
+def test_only_the_classes_that_are_asked_for_are_taken(tmp_path: Path) -> None:
+    write_samples(tmp_path / "drives", 40, seed=0)
+    manifest = read_manifest(tmp_path / "drives", Settings(only=("car", "VAN", "Truck")))
+    assert manifest.classes == ("Car", "Truck", "Van")
+    assert manifest.notes == (
+        f"left out {40 - len(manifest)} object(s) of 2 class(es): Cyclist, Pedestrian",
+    )
 
 
 def test_which_objects_count_is_a_setting(tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ from sklearn.metrics import balanced_accuracy_score
 from tasks.driving_objects.scores import judge, road_remarks, road_scores
 from tasks.driving_objects.settings import Settings
 from transfer.samples.predictions import Predictions
+from transfer.samples.target import TargetKind
+from transfer.scoring.judging import Judging
 
 CLASSES = ("Car", "Cyclist", "Pedestrian", "Truck")
 SETTINGS = Settings(heights=(25,), brightnesses=(0.5,))
@@ -97,3 +99,16 @@ def test_the_judge_asks_by_the_settings(said: Predictions) -> None:
     assert "confused/Car:Cyclist" in scores
     assert "balanced_accuracy/height_under_30" in scores
     assert set(own.remarks(said)) == set(scores)
+
+
+def test_a_pair_that_is_never_confused_still_has_an_interval_by_its_groups(
+    said: Predictions,
+) -> None:
+    sure = replace(said, probabilities=np.eye(len(CLASSES), dtype=np.float32)[said.targets])
+    judging = Judging(TargetKind.SINGLE_LABEL, judge(SETTINGS))
+    score = judging.scores(sure)["confused/car:truck"]
+    of_pair = np.isin(said.targets, [CLASSES.index("Car"), CLASSES.index("Truck")])
+    groups = len(set(said.groups[of_pair]))
+    assert (score.value, score.low) == (0, 0)
+    assert score.high == pytest.approx(1.96**2 / (groups + 1.96**2), rel=1e-3)  # Wilson 1927
+    assert f"{of_pair.sum()} rows in {groups} group(s)" in score.note

@@ -7,6 +7,7 @@ def test_its_settings_travel_in_its_recipe_with_a_meaning_each() -> None:
         "task.margin",
         "task.min_size",
         "task.crowds",
+        "task.only",
         "task.leave_out",
         "task.drive",
         "task.track",
