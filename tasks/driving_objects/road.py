@@ -160,4 +160,5 @@ def _fill(canvas: Canvas, corners: NDArray[np.float64], colour: NDArray[np.float
 
 
 def _fixed(corners: NDArray[np.float64]) -> NDArray[np.int32]:
-    return np.rint(corners * 2**_SIXTEENTHS).astype(np.int32)
+    fixed: NDArray[np.int32] = np.rint(corners * 2**_SIXTEENTHS).astype(np.int32)
+    return fixed

@@ -61,7 +61,7 @@ def draw_van(rng: Rng) -> Figure:
     length, waist = rng.uniform(3.9, 5.0), height * rng.uniform(0.5, 0.62)
     left = rng.uniform(0.08, 0.22)
     roof = [(-0.5, waist), (-0.5 + left, height), (0.49, height), (0.5, waist)]
-    return _from_side(rng, paint, (length, height), waist, roof, windows=rng.integers(1, 3))
+    return _from_side(rng, paint, (length, height), waist, roof, windows=1 + _one_in(rng, 2))
 
 
 def draw_truck(rng: Rng) -> Figure:
@@ -74,8 +74,8 @@ def draw_truck(rng: Rng) -> Figure:
     top = height * rng.uniform(0.7, 0.95)
     load = [Area(_box(-0.5 + cab + 0.02, 0.5, 0.55, height, length), _paint(rng))]
     front = [Area(_box(-0.5, -0.5 + cab, 0.4, top, length), paint)]
-    glass = [Area(_box(-0.49, -0.5 + cab * 0.6, top * 0.62, top * 0.92, length), _GLASS)]
-    return Figure(length, height, [*load, *front, *glass, *_wheels(rng, length, (-0.38, 0.2, 0.4))])
+    pane = [Area(_box(-0.49, -0.5 + cab * 0.6, top * 0.62, top * 0.92, length), _GLASS)]
+    return Figure(length, height, [*load, *front, *pane, *_wheels(rng, length, (-0.38, 0.2, 0.4))])
 
 
 def draw_pedestrian(rng: Rng) -> Figure:

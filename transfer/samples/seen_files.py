@@ -72,8 +72,8 @@ class SeenFiles:
                 connection.execute("CREATE TEMP TABLE asked (number, path, part, size, mtime_ns)")
                 asked = ((number, *state) for number, state in enumerate(files))
                 connection.executemany("INSERT INTO asked VALUES (?, ?, ?, ?, ?)", asked)
-                for number, *digests, numbers in connection.execute(_RECALL, (self._reader,)):
-                    found[number] = Look(*digests, json.loads(numbers))
+                for number, content, pixels, text in connection.execute(_RECALL, (self._reader,)):
+                    found[number] = Look(content, pixels, json.loads(text))
         except (sqlite3.Error, OSError) as error:
             self._give_up(error)
         return found
