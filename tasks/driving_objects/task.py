@@ -17,7 +17,7 @@ TASK = Task(
     measure=measure,
     headline=HEADLINE,
     judge=judge,
-    recipe=Recipe(size=64, framing="squash", batch_size=64, lr=3e-3),
+    recipe=Recipe(size=64, framing="squash", batch_size=64),
     write_samples=write_samples,
     sources=(
         "Stallkamp et al. 2012, GTSRB, doi:10.1016/j.neunet.2012.02.016, free for research",
