@@ -141,11 +141,11 @@ def read_rows(
     manifest = task.read_manifest(data, recipe.task)
     for note in manifest.notes:
         progress.warn(note)
-    own = (task.read_image, task.read_bands or task.read_image)
+    own = (task.read_image, task.read_bands or task.read_image, task.measure)
     code = code_digest(*own, read_picture, read_record, crop, read_dicom, read_bands)
     reader = f"{task.reader_name(recipe.task, recipe.bands)} {decoders()} {code}"
     read = task.reader(recipe.task, recipe.bands)
-    look = partial(inspect, manifest, read, reader=reader, progress=progress)
+    look = partial(inspect, manifest, read, reader=reader, progress=progress, measure=task.measure)
     if store is None:
         inspected = look()
     else:

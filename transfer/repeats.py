@@ -196,6 +196,8 @@ def _pooled(parts: Sequence[Predictions], manifest: Manifest) -> Predictions:
         zip(manifest.rows["key"].tolist(), manifest.group_numbers().tolist(), strict=True)
     )
     pooled["groups"] = np.array([group_of[key] for key in pooled["keys"].tolist()], np.int64)
+    facts = [part.facts for part in parts if part.facts is not None]
+    pooled["facts"] = pd.concat(facts, ignore_index=True) if len(facts) == len(parts) else None
     return replace(first, **pooled, thresholds=None)  # each fold has its own
 
 

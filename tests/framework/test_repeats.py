@@ -20,8 +20,10 @@ from transfer.overlay import Layer
 from transfer.plan import Plan, make_plan
 from transfer.plugin.task import Task
 from transfer.progress import Silent
-from transfer.repeats import cross_validate, learning_curve
+from transfer.repeats import _pooled, cross_validate, learning_curve
 from transfer.samples.layouts.detect import read_layout
+from transfer.samples.manifest import Manifest
+from transfer.samples.predictions import Predictions
 
 pytestmark = pytest.mark.usefixtures("own_caches")
 
@@ -233,3 +235,23 @@ def test_fractions_that_come_to_the_same_rows_are_one_run(
 ) -> None:
     learning_curve(planned(), (0.01, 0.02, 1.0), recorder, Silent(), runs)
     assert len(runs.plans) == 2
+
+
+def test_what_is_known_of_rows_is_pooled_with_what_was_said_of_them(tmp_path: Path) -> None:
+    keys = ["a", "b", "c"]
+    table = pd.DataFrame({"image": keys, "label": ["x", "y", "x"], "group": keys, "key": keys})
+    parts = [
+        Predictions(
+            classes=("x", "y"),
+            keys=np.array(part),
+            groups=np.zeros(len(part), np.int64),
+            targets=np.zeros(len(part), np.int64),
+            probabilities=np.full((len(part), 2), 0.5, np.float32),
+            facts=pd.DataFrame({"height": [ord(key) for key in part]}),
+        )
+        for part in (["c"], ["a", "b"])
+    ]
+    pooled = _pooled(parts, Manifest(tmp_path, table, ("x", "y")))
+    assert pooled.facts is not None
+    assert pooled.facts["height"].tolist() == [ord(key) for key in pooled.keys.tolist()]
+    assert len(set(pooled.groups.tolist())) == 3

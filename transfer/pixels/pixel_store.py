@@ -18,6 +18,7 @@ from transfer.images.pictures import Pixels
 from transfer.progress import Progress
 from transfer.samples.inspection import pixels_digest
 from transfer.samples.manifest import Row
+from transfer.samples.neighbours import by_frame
 from transfer.samples.side_by_side import side_by_side
 
 Keep = Callable[[str, Pixels], bool]
@@ -162,11 +163,14 @@ class PixelStore:
             missing = self.find(names).missing()  # without those of a process that was faster
             with self.keeping(len(missing), len(names)) as keep:
 
-                def decode(number: int) -> bool:
-                    pixels = read(rows[number])
-                    return keep(pixels_digest(pixels), pixels)  # its own: the file may have changed
+                def decode(numbers: list[int]) -> bool:
+                    for number in numbers:
+                        pixels = read(rows[number])
+                        if not keep(pixels_digest(pixels), pixels):  # its own: it may have changed
+                            return False
+                    return True
 
-                _decode(missing, decode, progress)
+                _decode(by_frame(rows, missing.tolist()), decode, progress)
         return self.find(names)
 
     def alone(self, what: bytes) -> AbstractContextManager[None]:
@@ -174,16 +178,18 @@ class PixelStore:
         return self._store.alone(_digest(self._key.encode() + what))
 
 
-def _decode(numbers: NDArray[np.int64], decode: Callable[[int], bool], progress: Progress) -> None:
-    if not len(numbers) or not decode(int(numbers[0])):
+def _decode(
+    frames: Sequence[list[int]], decode: Callable[[list[int]], bool], progress: Progress
+) -> None:
+    if not frames or not decode(frames[0]):
         return
-    rest = numbers[1:].tolist()
+    rest = frames[1:]
     with (
-        progress.step("decoding", len(rest), "images") as step,
+        progress.step("decoding", sum(map(len, rest)), "images") as step,
         closing(side_by_side(decode, rest)) as decoded,
     ):
-        for _ in decoded:
-            step.advance()
+        for numbers, _ in zip(rest, decoded, strict=True):
+            step.advance(len(numbers))
 
 
 def _say_nothing(*_: object) -> None:

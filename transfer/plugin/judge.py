@@ -23,6 +23,10 @@ def _silence(predictions: Predictions) -> dict[str, str]:  # noqa: ARG001  # not
     return {}
 
 
+def _nowhere(predictions: Predictions) -> dict[str, NDArray[np.bool_]]:  # noqa: ARG001  # no such score
+    return {}
+
+
 def _blank(predictions: Predictions) -> dict[str, Figure]:  # noqa: ARG001  # nothing to draw
     return {}
 
@@ -39,6 +43,8 @@ class Judge:
         decide: rows that were not fitted on -> numbers by name, such as thresholds. It is asked
             about the calibration rows, else the val rows, and while training about val.
         remarks: what has to be said beside a score, by its name.
+        rests_on: the rows (N,) that a proportion is one of, by its name: where it is exactly 0 or
+            1, which no resample can vary, its interval is Wilson's on their groups.
         figures: drawings by name, kept as `figures/SPLIT_NAME.png`.
         shown: scores that the end of a run prints beside the headline.
         headline: the score that picks the best epoch where that depends on the settings, higher is
@@ -48,6 +54,7 @@ class Judge:
     scores: Callable[[Predictions, NDArray[np.float64]], dict[str, NDArray[np.float64]]]
     decide: Callable[[Predictions], Mapping[str, float]] = _nothing
     remarks: Callable[[Predictions], Mapping[str, str]] = _silence
+    rests_on: Callable[[Predictions], Mapping[str, NDArray[np.bool_]]] = _nowhere
     figures: Callable[[Predictions], Mapping[str, Figure]] = _blank
     shown: tuple[str, ...] = ()
     headline: str | None = None

@@ -10,9 +10,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from transfer.images.crop import crop
+from transfer.images.frames import read_frame
 from transfer.images.pictures import Pixels, read_picture
 from transfer.plugin.judge import Judge
 from transfer.recipe import Recipe
+from transfer.samples.inspection import Measure, no_numbers
 from transfer.samples.manifest import Manifest, Row
 from transfer.settings import ObjectSettings, TaskSettings
 
@@ -39,9 +41,9 @@ def read_row(row: Row, settings: TaskSettings) -> Pixels:
 
     Of a row with a box it is the part in the box, and around it by the margin of the settings.
     """
-    pixels = read_picture(row.source())
     if row.box is None:
-        return pixels
+        return read_picture(row.source())
+    pixels = read_frame(row.path) if row.record is None else read_picture(row.source())
     return crop(pixels, row.box, settings.margin if isinstance(settings, ObjectSettings) else 0.0)
 
 
@@ -63,6 +65,8 @@ class Task:
         read_image: (row, settings) -> (H, W, C), uint8 or float32 in [0, 1].
         read_bands: (row, names, settings) -> (H, W, C), a band for each name, where the recipe
             names bands; None reads with `read_image`, whose bands are then named.
+        measure: (row, its pixels) -> numbers by name, such as how bright an object is. They are
+            taken when a row is first read, and become free columns of its manifest.
         write_samples: (folder, count, seed) writes a small data set in the domain's own format.
         sources: papers and licences of the data.
         sensitive: pictures and file names stay out of the tracking store unless asked for.
@@ -79,6 +83,7 @@ class Task:
     judge: Callable[[Any], Judge] | None = None
     read_image: Callable[[Row, Any], Pixels] = read_row
     read_bands: Callable[[Row, tuple[str, ...], Any], Pixels] | None = None
+    measure: Measure = no_numbers
     write_samples: Callable[[Path, int, int], None] | None = None
     sources: tuple[str, ...] = ()
     sensitive: bool = False

@@ -1,10 +1,11 @@
 """One look at every file: is it readable, and what is in it?"""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +18,8 @@ from transfer.errors import ImageError, ManifestError
 from transfer.images.pictures import Pixels
 from transfer.progress import Progress, Step
 from transfer.samples.manifest import Manifest, Row
-from transfer.samples.seen_files import Digests, FileState, SeenFiles
+from transfer.samples.neighbours import by_frame
+from transfer.samples.seen_files import FileState, Look, SeenFiles
 from transfer.samples.side_by_side import side_by_side
 
 _MOST_BROKEN = 0.1
@@ -27,6 +29,8 @@ _DIGEST = np.dtype("S16")
 
 Keep = Callable[[str, Pixels], object]
 """Takes the digest of decoded pixels, and the pixels; called from several threads."""
+Measure = Callable[[Row, Pixels], Mapping[str, float]]
+"""(row, its decoded pixels) -> numbers by name; called from several threads."""
 
 
 class Broken(NamedTuple):
@@ -49,24 +53,33 @@ def _keep_nothing(new: int, of: int) -> Iterator[Keep]:  # noqa: ARG001  # what 
     yield lambda *_: None
 
 
-def inspect(
+def no_numbers(row: Row, pixels: Pixels) -> Mapping[str, float]:  # noqa: ARG001  # a Measure
+    """Measure nothing."""
+    return {}
+
+
+def inspect(  # noqa: PLR0913  # what is read and measured, and where it is kept
     manifest: Manifest,
     read: Callable[[Row], Pixels],
     *,
     reader: str,
     progress: Progress,
+    measure: Measure = no_numbers,
     keep: Callable[[int, int], AbstractContextManager[Keep]] = _keep_nothing,
     cache: Path | None = None,
 ) -> Inspected:
     """Read every file once, and name each row by what is in it.
 
-    Digests are remembered by path, size, mtime and reader: an unchanged file is not opened again.
+    What is found is remembered by path, size, mtime and reader: an unchanged file is not opened
+    again.
 
     Args:
         manifest: the rows.
         read: the task's reader.
-        reader: a text that names the reader with its settings; another text, another memory.
+        reader: a text that names the reader with its settings, and the measure; another text,
+            another memory.
         progress: sees a bar over the files that have to be opened.
+        measure: what it returns of a row becomes free columns, nan where it is silent.
         keep: (rows that have to be opened, all rows) -> what takes their pixels, now that they are
             decoded.
         cache: folder of the memory; unset takes the user's own.
@@ -77,32 +90,40 @@ def inspect(
     memory = SeenFiles(folder_of("digests", cache), reader)
     found = _Found(len(manifest))
     for part in _parts(np.arange(len(manifest))):
-        for number, digests in zip(part, memory.recall(_file_states(manifest, part)), strict=True):
-            found.add(number, digests)
+        for number, look in zip(part, memory.recall(_file_states(manifest, part)), strict=True):
+            found.add(number, look)
     new = np.flatnonzero(found.content == b"")
     if len(new):
         with (
             progress.step("inspect", len(new), "files") as step,
             keep(len(new), len(manifest)) as hand_on,
         ):
-            look = partial(_look, manifest, read, hand_on)
+            look_at = partial(_look, read, measure, hand_on)
             for part in _parts(new):
                 files = _file_states(manifest, part)  # before they are opened
-                with closing(side_by_side(look, part)) as looks:
-                    _take_in(zip(part, files, looks, strict=True), found, memory, step)
+                rows = manifest.all_rows()
+                frames = [[rows[number] for number in each] for each in by_frame(rows, part)]
+                with closing(side_by_side(look_at, frames)) as looks:
+                    each_row = chain.from_iterable(looks)
+                    _take_in(zip(part, files, each_row, strict=True), found, memory, step)
     return _sort_out(manifest, found)
 
 
 class _Found:
-    """What was found in each row: digests, b"" where there are none, and reasons by number."""
+    """What was found in each row: digests, b"" where there are none, numbers, and reasons."""
 
     def __init__(self, rows: int) -> None:
         self.content, self.pixels = np.zeros(rows, _DIGEST), np.zeros(rows, _DIGEST)
+        self.numbers: dict[str, NDArray[np.float64]] = {}
         self.reasons: dict[int, str] = {}
 
-    def add(self, number: int, look: Digests | str | None) -> None:
-        if isinstance(look, Digests):
-            self.content[number], self.pixels[number] = look
+    def add(self, number: int, look: Look | str | None) -> None:
+        if isinstance(look, Look):
+            self.content[number], self.pixels[number] = look.content, look.pixels
+            for name, value in look.numbers.items():
+                if name not in self.numbers:
+                    self.numbers[name] = np.full(len(self.content), np.nan)
+                self.numbers[name][number] = value
         elif look is not None:
             self.reasons[number] = look
 
@@ -112,7 +133,7 @@ def _parts(numbers: NDArray[np.int64]) -> Iterator[list[int]]:
 
 
 def _take_in(
-    looks: Iterable[tuple[int, FileState, Digests | str]],
+    looks: Iterable[tuple[int, FileState, Look | str]],
     found: _Found,
     memory: SeenFiles,
     step: Step,
@@ -121,7 +142,7 @@ def _take_in(
     try:
         for number, file, look in looks:
             found.add(number, look)
-            if isinstance(look, Digests):
+            if isinstance(look, Look):
                 seen.append((file, look))
             step.advance()
     finally:  # what was seen before an interrupt counts as well
@@ -129,21 +150,33 @@ def _take_in(
 
 
 def _look(
-    manifest: Manifest, read: Callable[[Row], Pixels], keep: Keep, number: int
-) -> Digests | str:
-    """Return the digests of a row, or the reason why it has none."""
-    row = manifest.row(number)
+    read: Callable[[Row], Pixels], measure: Measure, keep: Keep, rows: Sequence[Row]
+) -> list[Look | str]:
+    """Return what is found in each of the rows that lie in one frame, or why it cannot be read."""
     try:
-        content = _content(row.source())
+        content = _content(rows[0].source())
+    except (ImageError, OSError) as error:
+        return [_reason(row, error) for row in rows]
+    return [_look_at(row, content, read, measure, keep) for row in rows]
+
+
+def _look_at(
+    row: Row, content: str, read: Callable[[Row], Pixels], measure: Measure, keep: Keep
+) -> Look | str:
+    try:
         pixels = read(row)
-    except ImageError as error:
-        reason = str(error).removeprefix(f"{str(row.path)!r} ")  # the row is named beside it
-        return f"{row.part}: {reason}" if row.part else reason
-    except OSError as error:
-        return f"cannot be read: {error.strerror or error}"
+    except (ImageError, OSError) as error:
+        return _reason(row, error)
     digest = pixels_digest(pixels)
     keep(digest, pixels)
-    return Digests(content, digest)
+    return Look(content, digest, measure(row, pixels))
+
+
+def _reason(row: Row, error: ImageError | OSError) -> str:
+    if not isinstance(error, ImageError):
+        return f"cannot be read: {error.strerror or error}"
+    reason = str(error).removeprefix(f"{str(row.path)!r} ")  # the row is named beside it
+    return f"{row.part}: {reason}" if row.part else reason
 
 
 def _content(source: Path | bytes) -> str:
@@ -193,7 +226,9 @@ def _sort_out(manifest: Manifest, found: _Found) -> Inspected:
         )
     good = found.content != b""
     kept = manifest.keep(good).with_columns(
-        content=found.content[good].astype(str), pixels=found.pixels[good].astype(str)
+        content=found.content[good].astype(str),
+        pixels=found.pixels[good].astype(str),
+        **{name: values[good] for name, values in found.numbers.items()},
     )
     return Inspected(kept.with_columns(key=_keys(kept)), broken)
 

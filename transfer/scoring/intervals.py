@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping
 from statistics import NormalDist
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -41,10 +42,11 @@ class Score(NamedTuple):
     note: str
 
 
-def score_with_intervals(
+def score_with_intervals(  # what is resampled, and how
     predictions: Predictions,
     scorer: Scorer,
     *,
+    rests_on: Mapping[str, NDArray[np.bool_]] = MappingProxyType({}),
     replicates: int = 2000,
     seed: int = 0,
     level: float = 0.95,
@@ -76,6 +78,7 @@ def score_with_intervals(
     Args:
         predictions: N rows in G groups.
         scorer: of any scorecard, `per_class_scores`, or a task's own.
+        rests_on: the rows (N,) that bear on a proportion of a task's own, by its name.
         replicates: resamples; 2,000 place the ends to about 3 % of the interval's half-width.
         seed: of the resampling; the same seed gives the same interval.
         level: share of data sets whose interval holds the true score.
@@ -89,7 +92,7 @@ def score_with_intervals(
     resampled = _resampled_scores(predictions, scorer, replicates, seed)
     scores: dict[str, Score] = {}
     for name, value in values.items():
-        at_end = _groups_at_end(name, value, predictions)
+        at_end = _groups_at_end(name, value, predictions, rests_on.get(name))
         if name not in resampled:
             scores[name] = Score(value, None, None, _NO_RESAMPLING)
         elif at_end is not None:
@@ -196,10 +199,14 @@ def _wilson(value: float, count: int, level: float) -> Score:
     return Score(value, value - width * value, value + width * (1 - value), note)
 
 
-def _groups_at_end(name: str, value: float, predictions: Predictions) -> int | None:
+def _groups_at_end(
+    name: str, value: float, predictions: Predictions, rests_on: NDArray[np.bool_] | None
+) -> int | None:
     """Return how many groups a proportion of exactly 0 or 1 rests on; None for any other score."""
     if value not in ((1.0,) if name in _KAPPAS else (0.0, 1.0)):
         return None  # below 0 kappa goes on
+    if rests_on is not None:
+        return len(np.unique(predictions.groups[rests_on]))
     if name == "accuracy" or name in _KAPPAS:
         return len(np.unique(predictions.groups))
     if name in {"balanced_accuracy", "macro_f1"}:

@@ -44,9 +44,10 @@ class Judging:
 
     def scores(self, predictions: Predictions) -> dict[str, Score]:
         """Return every score of decided `predictions` with its interval and its remarks."""
-        scores = score_with_intervals(predictions, self.scorer)
         if self.domain is None:
-            return scores
+            return score_with_intervals(predictions, self.scorer)
+        rests_on = self.domain.rests_on(predictions)
+        scores = score_with_intervals(predictions, self.scorer, rests_on=rests_on)
         return remarked(scores, self.domain.remarks(predictions))
 
     def decided(self, of_split: Mapping[str, Predictions]) -> dict[str, Predictions]:

@@ -319,3 +319,42 @@ def test_the_digest_does_not_see_how_files_and_groups_are_called(
     renamed = [rename.get(group, group) for group in groups]
     two = rows_of(tmp_path / "two", dict(zip([*seeds][::-1], labels, strict=True)), group=renamed)
     assert look(one).manifest.digest() == look(two).manifest.digest()
+
+
+def test_a_frame_is_decoded_and_hashed_once_for_all_its_objects(
+    tmp_path: Path, write_picture: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boxes = [Box(number, 0, number + 2, 2) for number in range(3)]
+    labels, decoded = ["cat", "dog", "cat"], []
+    for name in ("a.png", "b.png"):
+        write_picture(name)
+
+    def read_and_count(path: Path) -> Pixels:
+        decoded.append(path.name)
+        return read_picture(path)
+
+    monkeypatch.setattr("transfer.images.frames.read_picture", read_and_count)
+    table = pd.DataFrame(
+        {"image": ["a.png"] * 3 + ["b.png"] * 3, "label": labels * 2, "box": boxes * 2}
+    )
+    found = look(Manifest(tmp_path, table, ("cat", "dog"))).manifest.rows
+    assert sorted(decoded) == ["a.png", "b.png"]
+    assert found["content"].nunique() == 2
+    assert found["key"].nunique() == 6
+
+
+def test_what_is_measured_becomes_a_column_and_is_remembered(ten: Manifest) -> None:
+    def measure(row: Row, pixels: Pixels) -> dict[str, float]:
+        return {"mean": float(pixels.mean())} | ({"cat": 1.0} if row.label == "cat" else {})
+
+    def measured(read: Callable[[Row], Pixels]) -> pd.DataFrame:
+        cache = ten.root / ".cache"
+        return inspect(
+            ten, read, reader="r", progress=Silent(), measure=measure, cache=cache
+        ).manifest.rows
+
+    first = measured(read)
+    means = [float(read(row).mean()) for row in ten.all_rows()]
+    np.testing.assert_array_equal(first["mean"], means)
+    assert first["cat"].fillna(0).tolist() == [0, 1] * 5
+    pd.testing.assert_frame_equal(measured(refuse), first)

@@ -8,7 +8,12 @@ from typing import NamedTuple
 
 from transfer.errors import DataNotFoundError, ManifestError
 from transfer.samples.layouts.coco import find_coco, read_coco
-from transfer.samples.layouts.folder import ClassFolders, list_class_folders
+from transfer.samples.layouts.folder import (
+    ClassFolders,
+    Listing,
+    list_class_folders,
+    list_files,
+)
 from transfer.samples.layouts.kitti import find_kitti, read_kitti
 from transfer.samples.layouts.objects import Annotations, Files
 from transfer.samples.layouts.parquet import find_parquet, holds_pictures, read_parquet
@@ -68,11 +73,12 @@ def read_layout(
         return _read_file(data, labelling, objects)
     if not data.exists():
         raise DataNotFoundError(_no_such(data))
-    files = Files.below(data)
+    listing = Listing(data)
+    files = Files(data, list_files(listing))
     boxes = {layout: found for layout, (find, _) in _BOXES.items() if (found := find(files))}
     parquet = find_parquet(files)
     if not boxes and not parquet:
-        return _read_classes(data, labelling)
+        return _read_classes(listing, labelling)
     _refuse_several(files, boxes, parquet, labelling)
     if parquet:
         return read_parquet(files, parquet, labelling)
@@ -80,8 +86,8 @@ def read_layout(
     return _BOXES[layout].read(files, found).manifest(files, labelling, objects)
 
 
-def _read_classes(data: Path, labelling: Labelling) -> Manifest:
-    found = list_class_folders(data)
+def _read_classes(listing: Listing, labelling: Labelling) -> Manifest:
+    data, found = listing.root, list_class_folders(listing)
     tables = _tables(data, found.beside[0].files)
     fitting = [table for table in tables if _fits(table_columns(table), labelling)]
     if len(fitting) > 1:

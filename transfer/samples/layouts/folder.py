@@ -4,7 +4,7 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
@@ -16,6 +16,28 @@ from transfer.samples.target import CODES, SINGLE_LABEL, Labelling
 
 _IGNORED = frozenset({"__MACOSX"})  # what macOS puts into archives: twins of files, no pictures
 _DICOM_INDEX = "DICOMDIR"  # lies beside the files of a disc, and holds no picture
+
+
+class Listing:
+    """What stands below a folder; each part of it is listed once, whoever asks.
+
+    Attributes:
+        root: the folder.
+    """
+
+    def __init__(self, root: Path) -> None:
+        """List nothing yet."""
+        self.root = root
+        self._inside = cache(partial(_list_folder, root))
+
+    def inside(self, folder: str) -> tuple[list[str], list[str]]:
+        """Return the visible folders in `root / folder` by name, and its files by path, sorted.
+
+        Raises:
+            DataNotFoundError: it cannot be listed.
+            ManifestError: a name is not valid UTF-8.
+        """
+        return self._inside(folder)
 
 
 @dataclass(frozen=True)
@@ -132,11 +154,13 @@ def read_folders(root: Path, labelling: Labelling = SINGLE_LABEL) -> Manifest:
         DataNotFoundError: there is no class folder with pictures in it, or it cannot be listed.
         ManifestError: there is one class only, or a name is not valid UTF-8.
     """
-    return list_class_folders(root).manifest(labelling)
+    return list_class_folders(Listing(root)).manifest(labelling)
 
 
-def list_class_folders(root: Path) -> ClassFolders:
-    """List what stands below `root`; files are opened only where none is a picture by its suffix.
+def list_class_folders(listing: Listing) -> ClassFolders:
+    """Return what stands below a folder as class folders.
+
+    Files are opened only where none is a picture by its suffix.
 
     Folders are splits where all are named as splits, or where one is named train and holds folders
     but no pictures: a class may be called train beside a class called bus.
@@ -145,17 +169,18 @@ def list_class_folders(root: Path) -> ClassFolders:
         DataNotFoundError: a folder cannot be listed.
         ManifestError: a name is not valid UTF-8, or a folder beside the splits holds pictures.
     """
-    names, files = _list_folder(root, "")
-    inside = {name: _list_folder(root, f"{name}/") for name in names}
+    root = listing.root
+    names, files = listing.inside("")
+    inside = {name: listing.inside(f"{name}/") for name in names}
     around = [Folder("", files, root=root)]
     if not _are_splits(root, inside):
-        return ClassFolders(root, [_class_folder(root, name) for name in names], around)
+        return ClassFolders(root, [_class_folder(listing, name) for name in names], around)
     classes = []
     for name, (labels, files) in inside.items():
         if split := SPLIT_NAMES.get(name.lower()):
             around.append(Folder(name, files, root=root))
-            classes += [_class_folder(root, f"{name}/{label}", split) for label in labels]
-        elif pictures := _class_folder(root, name).pictures:
+            classes += [_class_folder(listing, f"{name}/{label}", split) for label in labels]
+        elif pictures := _class_folder(listing, name).pictures:
             raise ManifestError(
                 f"{str(root)!r} holds split folders, and beside them {name!r} with "
                 f"{len(pictures)} picture(s); move it away, or name it one of {list(SPLIT_NAMES)}"
@@ -174,9 +199,8 @@ def list_pictures(places: Sequence[Path]) -> list[Path]:
     found: list[Path] = []
     for place in places:
         if place.is_dir():
-            found += [
-                place / name for name in Folder("", list_files(place, ""), root=place).pictures
-            ]
+            names = list_files(Listing(place))
+            found += [place / name for name in Folder("", names, root=place).pictures]
         else:
             found.append(place)
     if not found:
@@ -197,11 +221,12 @@ def _are_splits(root: Path, inside: dict[str, tuple[list[str], list[str]]]) -> b
     )
 
 
-def _class_folder(root: Path, name: str, split: str = "") -> Folder:
-    return Folder(name, list_files(root, f"{name}/"), name.rpartition("/")[2], split, root)
+def _class_folder(listing: Listing, name: str, split: str = "") -> Folder:
+    files = list_files(listing, f"{name}/")
+    return Folder(name, files, name.rpartition("/")[2], split, listing.root)
 
 
-def list_files(root: Path, start: str = "") -> list[str]:
+def list_files(listing: Listing, start: str = "") -> list[str]:
     """Return the visible files below `root / start` as sorted POSIX paths below `root`.
 
     Links are followed. Each folder is listed once, and none that the walk came through, so that
@@ -211,6 +236,7 @@ def list_files(root: Path, start: str = "") -> list[str]:
         DataNotFoundError: a folder cannot be listed.
         ManifestError: a name is not valid UTF-8.
     """
+    root = listing.root
     top = root / start
     above = {*top.absolute().parents, *top.resolve().parents}
     seen = set(map(_identity, above))
@@ -220,7 +246,7 @@ def list_files(root: Path, start: str = "") -> list[str]:
         here = _identity(root / folder)
         if here not in seen:
             seen.add(here)
-            names, files = _list_folder(root, folder)
+            names, files = listing.inside(folder)
             found += files
             waiting += [f"{folder}{name}/" for name in names]
     return sorted(found)
@@ -238,7 +264,6 @@ def _identity(folder: Path) -> tuple[int, int]:
 
 
 def _list_folder(root: Path, folder: str) -> tuple[list[str], list[str]]:
-    """Return the visible folders in `root / folder` by name, and its files by path, sorted."""
     folders: list[str] = []
     files: list[str] = []
     try:

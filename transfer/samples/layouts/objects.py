@@ -12,7 +12,7 @@ import pandas as pd
 from transfer.errors import DataNotFoundError, ManifestError
 from transfer.images.crop import Box
 from transfer.images.pictures import PICTURE_SUFFIXES
-from transfer.samples.layouts.folder import list_files, suffix_of
+from transfer.samples.layouts.folder import Listing, list_files, suffix_of
 from transfer.samples.manifest import SPLIT_NAMES, Manifest
 from transfer.samples.target import CODES, Labelling
 from transfer.settings import ObjectSettings
@@ -43,7 +43,7 @@ class Files:
         Raises:
             DataNotFoundError, ManifestError: see `list_files`.
         """
-        return cls(root, list_files(root))
+        return cls(root, list_files(Listing(root)))
 
     @cached_property
     def known(self) -> frozenset[str]:

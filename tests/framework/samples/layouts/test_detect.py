@@ -1,3 +1,4 @@
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -168,3 +169,20 @@ def test_what_gdal_writes_beside_pictures_is_no_annotation(tmp_path: Path) -> No
 
 def test_what_is_tried_is_said(tmp_path: Path) -> None:
     assert "frames with boxes (Pascal VOC, COCO, KITTI, YOLO)" in refusal(tmp_path)
+
+
+def test_no_folder_is_listed_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("train/cat", "train/dog/old", "test/cat", "test/dog"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "1.png").touch()
+    listed: list[str] = []
+    scandir = os.scandir
+
+    def scan(folder: Path) -> object:
+        listed.append(str(folder))
+        return scandir(folder)
+
+    monkeypatch.setattr("transfer.samples.layouts.folder.os.scandir", scan)
+    assert len(read_layout(tmp_path)) == 4
+    assert sorted(listed) == sorted(set(listed))
+    assert len(listed) == 8

@@ -1,0 +1,1 @@
+"""What stands on and beside the road: signs, vehicles, people, lights."""
