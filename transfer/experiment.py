@@ -183,7 +183,7 @@ def _card(plan: Plan, network: Network, thresholds: Thresholds | None) -> ModelC
     return ModelCard(
         task=plan.task.name,
         target=plan.manifest.target.value,
-        classes=plan.manifest.classes,
+        classes=plan.manifest.learned,
         backbone=network.name,
         mean=network.normalization.mean,
         std=network.normalization.std,
