@@ -200,7 +200,7 @@ def _memberships(manifest: Manifest) -> tuple[_Numbers, _Numbers, int]:
 
 def _each_in_one_group(manifest: Manifest) -> bool:
     pairs = pd.DataFrame({"class": manifest.targets, "group": manifest.group_numbers()})
-    return bool((pairs.groupby("class")["group"].nunique() == 1).all())
+    return len(pairs.drop_duplicates()) == pairs["class"].nunique()
 
 
 def _groups(numbers: _Numbers, classes: _Numbers, sizes: _Numbers) -> list[Group]:

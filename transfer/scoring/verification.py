@@ -151,7 +151,7 @@ def fold_accuracy(
     groups: NDArray[np.int64],
     weights: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Return the mean accuracy over folds, (R,), each with the threshold that is best on the others.
+    """Return the mean accuracy over folds (R,), each by the threshold that is best on the others.
 
     Pairs of one person and pairs of two count alike in the accuracy, as in the 300 and 300 of a
     fold of LFW. Thresholds lie half way between two scores that occur; of several as good it is the
