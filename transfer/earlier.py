@@ -58,8 +58,8 @@ def _place_of(run: StoredRun) -> Path:
     place = Path(run.tags.get(DATA_TAG, ""))
     if DATA_TAG not in run.tags or not place.exists():
         raise DataNotFoundError(
-            f"the data of run {run.name!r} are not where it read them ({run.tags.get(DATA_TAG)!r}); "
-            "say where they are: --data FOLDER_OR_TABLE"
+            f"the data of run {run.name!r} are not where it read them: "
+            f"{run.tags.get(DATA_TAG)!r}; say where they are now"
         )
     return place
 

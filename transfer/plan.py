@@ -60,7 +60,8 @@ class Plan:
     @property
     def headline(self) -> str:
         """The score that picks the best epoch: the task's, or that of its kind of target."""
-        return self.task.headline or SCORECARDS[self.manifest.target].headline
+        own = self.judging.headline or self.task.headline
+        return own or SCORECARDS[self.manifest.target].headline
 
 
 def make_plan(
@@ -144,7 +145,7 @@ def read_rows(
     code = code_digest(*own, read_picture, read_record, crop, read_dicom, read_bands)
     reader = f"{task.reader_name(recipe.task, recipe.bands)} {decoders()} {code}"
     read = task.reader(recipe.task, recipe.bands)
-    look = partial(inspect, manifest, read, reader=reader, progress=progress)
+    look = partial(inspect, manifest, read, reader=reader, columns=task.reads, progress=progress)
     if store is None:
         inspected = look()
     else:

@@ -41,6 +41,8 @@ class Judge:
         remarks: what has to be said beside a score, by its name.
         figures: drawings by name, kept as `figures/SPLIT_NAME.png`.
         shown: scores that the end of a run prints beside the headline.
+        headline: the score that picks the best epoch where that depends on the settings, higher is
+            better; None leaves it to the task.
     """
 
     scores: Callable[[Predictions, NDArray[np.float64]], dict[str, NDArray[np.float64]]]
@@ -48,3 +50,4 @@ class Judge:
     remarks: Callable[[Predictions], Mapping[str, str]] = _silence
     figures: Callable[[Predictions], Mapping[str, Figure]] = _blank
     shown: tuple[str, ...] = ()
+    headline: str | None = None

@@ -1,7 +1,7 @@
 """One look at every file: is it readable, and what is in it?"""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -49,24 +49,27 @@ def _keep_nothing(new: int, of: int) -> Iterator[Keep]:  # noqa: ARG001  # what 
     yield lambda *_: None
 
 
-def inspect(
+def inspect(  # noqa: PLR0913  # what to read, and who hears of it
     manifest: Manifest,
     read: Callable[[Row], Pixels],
     *,
     reader: str,
     progress: Progress,
+    columns: Sequence[str] = (),
     keep: Callable[[int, int], AbstractContextManager[Keep]] = _keep_nothing,
     cache: Path | None = None,
 ) -> Inspected:
     """Read every file once, and name each row by what is in it.
 
-    Digests are remembered by path, size, mtime and reader: an unchanged file is not opened again.
+    Digests are remembered by path, size, mtime and reader, and by the cells that it goes by: an
+    unchanged file is not opened again.
 
     Args:
         manifest: the rows.
         read: the task's reader.
         reader: a text that names the reader with its settings; another text, another memory.
         progress: sees a bar over the files that have to be opened.
+        columns: free columns that the reader goes by.
         keep: (rows that have to be opened, all rows) -> what takes their pixels, now that they are
             decoded.
         cache: folder of the memory; unset takes the user's own.
@@ -77,7 +80,9 @@ def inspect(
     memory = SeenFiles(folder_of("digests", cache), reader)
     found = _Found(len(manifest))
     for part in _parts(np.arange(len(manifest))):
-        for number, digests in zip(part, memory.recall(_file_states(manifest, part)), strict=True):
+        for number, digests in zip(
+            part, memory.recall(_file_states(manifest, part, columns)), strict=True
+        ):
             found.add(number, digests)
     new = np.flatnonzero(found.content == b"")
     if len(new):
@@ -87,7 +92,7 @@ def inspect(
         ):
             look = partial(_look, manifest, read, hand_on)
             for part in _parts(new):
-                files = _file_states(manifest, part)  # before they are opened
+                files = _file_states(manifest, part, columns)  # before they are opened
                 with closing(side_by_side(look, part)) as looks:
                     _take_in(zip(part, files, looks, strict=True), found, memory, step)
     return _sort_out(manifest, found)
@@ -160,7 +165,7 @@ def pixels_digest(pixels: Pixels) -> str:
     return digest.hexdigest()
 
 
-def _file_states(manifest: Manifest, numbers: list[int]) -> list[FileState]:
+def _file_states(manifest: Manifest, numbers: list[int], columns: Sequence[str]) -> list[FileState]:
     root = manifest.root.absolute()
     images = manifest.rows["image"].iloc[numbers].tolist()
     states: dict[str, tuple[int, int]] = {}
@@ -171,10 +176,17 @@ def _file_states(manifest: Manifest, numbers: list[int]) -> list[FileState]:
             states[image] = (-1, -1)  # reading it will say why
         else:
             states[image] = (about.st_size, about.st_mtime_ns)
+    rows = (manifest.row(number) for number in numbers)
     return [
-        FileState(str(root / image), manifest.row(number).part, *states[image])
-        for image, number in zip(images, numbers, strict=True)
+        FileState(str(root / image), _what_is_read(row, columns), *states[image])
+        for image, row in zip(images, rows, strict=True)
     ]
+
+
+def _what_is_read(row: Row, columns: Sequence[str]) -> str:
+    """Return the part of the file that is read, and what else of the row the reader goes by."""
+    cells = [f"{name} {row.columns[name]}" for name in columns if name in row.columns]
+    return " ".join([row.part, *cells]) if cells else row.part
 
 
 def _short_hash(data: bytes = b"") -> hashlib.blake2b:

@@ -72,6 +72,11 @@ class Judging:
         """Scores of the domain that the end of a run prints."""
         return () if self.domain is None else self.domain.shown
 
+    @property
+    def headline(self) -> str | None:
+        """The score that the domain picks the best epoch by, under these settings."""
+        return None if self.domain is None else self.domain.headline
+
     def _deciding(self, predictions: Predictions, split: str) -> Predictions:
         """Return `predictions` with what is decided on them themselves."""
         fit = SCORECARDS[self.kind].fit

@@ -113,7 +113,7 @@ class Predictor:
 
     @cached_property
     def digest(self) -> str:
-        """16 hex digits that name all that an embedding depends on: weights, and how pictures are read.
+        """16 hex digits that name all that an embedding depends on: weights, and the way in.
 
         Embeddings of networks with other digests cannot be compared.
         """
