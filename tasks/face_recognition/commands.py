@@ -1,5 +1,6 @@
 """`transfer enrol` and `transfer identify`: who is known, and who is in a picture."""
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -68,7 +69,7 @@ def _enrol(  # noqa: PLR0913  # the options
     strangers = strangers_of(manifest, [row.label for row in rows])
     gallery = enrol_people(predictor, rows, strangers, fpir)
     write_gallery(out, gallery)
-    _tell_gallery(gallery, out)
+    _tell_gallery(gallery, out, f"{shlex.quote(run)} IMAGE --gallery {shlex.quote(str(out))}")
 
 
 def _identify(
@@ -107,7 +108,7 @@ def _identify(
         typer.echo(f"wrote      {len(found):,} rows to {out}")
 
 
-def _tell_gallery(gallery: "GalleryFile", out: Path) -> None:
+def _tell_gallery(gallery: "GalleryFile", out: Path, ask: str) -> None:
     people, pictures = gallery.strangers
     aligned = "aligned by landmarks" if gallery.aligned else "as they were cropped, not aligned"
     enrolled = f"{len(gallery.people):,} people by {sum(gallery.pictures):,} pictures"
@@ -119,7 +120,7 @@ def _tell_gallery(gallery: "GalleryFile", out: Path) -> None:
     typer.echo(
         f"wrote      {out}; another gallery, or one with more people, needs its own threshold"
     )
-    typer.echo(f"next       transfer identify RUN IMAGE --gallery {out}")
+    typer.echo(f"next       transfer identify {ask}")
 
 
 def _call(name: str, function: Callable[..., None], arguments: list[str]) -> None:

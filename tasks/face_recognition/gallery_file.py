@@ -72,9 +72,7 @@ def write_gallery(folder: Path, gallery: GalleryFile) -> None:
             save_file({_NAME: np.ascontiguousarray(gallery.templates)}, new / _TEMPLATES)
             text = json.dumps({"format": FORMAT, **about}, indent=1, ensure_ascii=False)
             (new / _ABOUT).write_text(text, encoding="utf-8")
-            if folder.exists():
-                folder.rename(old)
-            new.rename(folder)
+            _take_the_place_of(folder, new, old)
     except (OSError, SafetensorError) as error:
         raise OutputError(f"{str(folder)!r} cannot be written: {error}") from error
 
@@ -102,6 +100,17 @@ def _parse(about: Any, templates: NDArray[np.float32]) -> GalleryFile:
     if templates.ndim != 2 or len(templates) != len(gallery.people):  # noqa: PLR2004  # (E, D)
         raise ValueError(f"{len(gallery.people)} people, and templates of shape {templates.shape}")
     return gallery
+
+
+def _take_the_place_of(folder: Path, new: Path, old: Path) -> None:
+    if folder.exists():
+        folder.rename(old)
+    try:
+        new.rename(folder)
+    except OSError:
+        if old.exists():
+            old.rename(folder)
+        raise
 
 
 def _is_gallery(folder: Path) -> bool:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 FALSE_ACCEPTS = {"tar_at_far_1e-1": 1e-1, "tar_at_far_1e-2": 1e-2, "tar_at_far_1e-3": 1e-3}
 FALSE_NAMES = {"dir_at_fpir_1e-1": 1e-1, "dir_at_fpir_1e-2": 1e-2}
-_RANKS = {"cmc_1": 1, "cmc_5": 5}
+_RANKS = {"rank_1": 1, "rank_5": 5}
 _FEWEST_IN_FOLDS = 2 * FOLDS  # people: a fold of one has no pair of two
 _NEAR = 5
 
@@ -47,7 +47,7 @@ def judge(settings: Settings) -> Judge:
         scores=verification.scores,
         remarks=verification.remarks,
         figures=verification.figures,
-        shown=("eer", "tar_at_far_1e-1", "pair_accuracy", "cmc_1", "dir_at_fpir_1e-1"),
+        shown=("eer", *FALSE_ACCEPTS, "pair_accuracy", *_RANKS, *FALSE_NAMES),
         headline="auroc",
     )
 
@@ -76,8 +76,9 @@ class Verification:
         """Return what the ROC of all pairs tells, the accuracy over folds, and searches; each (R,).
 
         `auroc`, `eer`, `tar_at_far_1e-1` and so on; `pair_accuracy`, by the protocol of LFW, over
-        the given pairs where there are any; `cmc_1` and `cmc_5`; `dir_at_fpir_1e-1` and so on. What
-        there are too few people for is nan.
+        the given pairs where there are any; `rank_1` and `rank_5` (CMC), which take the place of
+        the one among all other pictures; `dir_at_fpir_1e-1` and so on. What there are too few
+        people for is nan.
 
         Args:
             predictions: N rows with embeddings.

@@ -118,7 +118,7 @@ def test_a_row_that_lacks_a_landmark_has_none() -> None:
     assert found is not None
     assert found.tolist() == [[1, 1]] * 5
     assert points_of({**cells, "nose_x": float("nan")}) is None
-    assert points_of({name: 1.0 for name in COLUMNS[1:]}) is None
+    assert points_of(dict.fromkeys(COLUMNS[1:], 1.0)) is None
 
 
 def test_landmarks_are_read_by_picture(tmp_path: Path) -> None:
