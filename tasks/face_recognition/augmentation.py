@@ -28,5 +28,5 @@ def augment(size: int, settings: Settings) -> "A.Compose":
         brightness_by_max=False,
         p=1.0,
     )
-    blur = A.GaussianBlur(blur_limit=0, sigma_limit=(0.3, size / 80), p=settings.blur)
+    blur = A.GaussianBlur(blur_limit=0, sigma_limit=(size / 320, size / 80), p=settings.blur)
     return A.Compose([A.HorizontalFlip(p=0.5 * settings.flip), place, light, blur])

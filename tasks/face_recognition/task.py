@@ -20,7 +20,7 @@ TASK = Task(
     augment=augment,
     judge=judge,
     recipe=Recipe(
-        size=112,
+        size=64,  # as the starter weights; with others 112 shows all that an aligned face has
         head=HeadSettings(kind="cosine"),
         training=TrainingSettings(batch_statistics="frozen", label_smoothing=0),
     ),
