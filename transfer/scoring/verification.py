@@ -4,7 +4,7 @@ A resample draws people. A pair of two people then counts as often as the produc
 was drawn; a pair of one person as often as that person was: nobody is compared with their own copy.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,8 @@ Vectors = NDArray[np.float32]
 
 _MOST_PAIRS = 1_000_000
 _MOST_RESAMPLED_PAIRS = 200_000
+_MOST_EXACT_PAIRS = 20_000
+_ROUNDED_TO = 2048  # parts of a cosine; the ends of an interval are not known better
 _PAIRS_AT_ONCE = 50_000  # of the cosines, which all at once need not fit
 _WEIGHTS_AT_ONCE = 8_000_000
 _MOST_THRESHOLDS = 2048
@@ -65,8 +67,10 @@ def all_pairs(
     """Return all pairs of two rows.
 
     Where they are more than a million (200,000 under several weightings, `resampled`), it is all
-    pairs of one person, and so many of different people, drawn once with a seed of its own. Two
-    pictures of one person from one session are left out: they tell that session again.
+    pairs of one person, and so many of different people, drawn once with a seed of its own. Of more
+    than 20,000 under several weightings scores are rounded to 1/2048, so that many are equal, and
+    are counted together. Two pictures of one person from one session are left out: they tell that
+    session again.
 
     Args:
         embeddings: (N, D).
@@ -80,7 +84,11 @@ def all_pairs(
         one, other = sessions[rows]
         again = same & (one == other) & (one != "")
         rows, same = rows[:, ~again], same[~again]
-    return compare(embeddings, rows, same)
+    pairs = compare(embeddings, rows, same)
+    if not resampled or len(pairs) <= _MOST_EXACT_PAIRS:
+        return pairs
+    rounded = np.round(pairs.scores * _ROUNDED_TO) / _ROUNDED_TO
+    return replace(pairs, scores=rounded.astype(np.float32))
 
 
 def compare(embeddings: Vectors, rows: NDArray[np.int64], same: NDArray[np.bool_]) -> Pairs:

@@ -135,6 +135,23 @@ def test_weightings_in_parts_are_measured_alike(monkeypatch):
     )
 
 
+def test_many_scores_that_are_rounded_tell_nearly_the_same(monkeypatch):
+    embeddings, persons = drawn(people=12, each=6)
+    weights = np.random.default_rng(0).multinomial(12, [1 / 12] * 12, size=50)[:, persons]
+    measures = (equal_error_rate, roc_area, hits_at(0.1))
+    exact = all_pairs(embeddings, persons, resampled=True)
+    monkeypatch.setattr("transfer.scoring.verification._MOST_EXACT_PAIRS", 100)
+    rounded = all_pairs(embeddings, persons, resampled=True)
+
+    assert len(np.unique(rounded.scores)) < len(np.unique(exact.scores))
+    assert np.array_equal(all_pairs(embeddings, persons).scores, exact.scores)
+    found, expected = (
+        np.array(measure_pairs(pairs, persons, weights.astype(float), *measures))
+        for pairs in (rounded, exact)
+    )
+    assert np.abs(found - expected).mean() < 2e-3
+
+
 def test_without_pairs_there_is_no_number():
     none = compare(np.ones((1, 2), np.float32), np.empty((2, 0), np.int64), np.empty(0, np.bool_))
     assert np.isnan(measure_pairs(none, np.zeros(1, np.int64), np.ones((3, 1)), roc_area)[0]).all()
