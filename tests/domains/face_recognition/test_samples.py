@@ -50,7 +50,7 @@ def test_sessions_are_folders_of_four_pictures_that_share_a_background(tmp_path:
 
 
 def test_landmarks_lie_where_they_should(tmp_path: Path) -> None:
-    write_samples(tmp_path / "faces", 200, seed=0)
+    write_samples(tmp_path / "faces", 80, seed=0)
     table = pd.read_csv(tmp_path / "faces" / "landmarks.csv")
     assert list(table) == ["image", *COLUMNS]
     assert all((tmp_path / "faces" / image).is_file() for image in table["image"])
