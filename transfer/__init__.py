@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 
 if TYPE_CHECKING:
+    from transfer.earlier import rows_of
     from transfer.errors import TransferError
     from transfer.experiment import RunResult
     from transfer.images.pictures import Pixels, read_picture
@@ -46,6 +47,7 @@ _HOME = {
     "read_layout": "transfer.samples.layouts.detect",
     "read_picture": "transfer.images.pictures",
     "resume": "transfer.resumption",
+    "rows_of": "transfer.earlier",
 }
 
 __all__ = [
@@ -70,6 +72,7 @@ __all__ = [
     "read_layout",
     "read_picture",
     "resume",
+    "rows_of",
 ]
 
 

@@ -72,7 +72,7 @@ def assemble(plan: Plan, rows: Rows, place: Place, progress: Progress) -> tuple[
         WeightsError: the weights cannot be had, or are another network's.
     """
     recipe, manifest = plan.settled.recipe, plan.manifest
-    design, classes = Design.of(recipe, manifest.target), len(manifest.classes)
+    design, classes = Design.of(recipe, manifest.target), len(manifest.learned)
     torch.manual_seed(recipe.seed)
     start = place.processes.first(lambda: _start(recipe, rows, place))
     weights = start.weights

@@ -188,7 +188,7 @@ def _card(plan: Plan, network: Network, decided: Predictions) -> ModelCard:
     return ModelCard(
         task=plan.task.name,
         target=plan.manifest.target.value,
-        classes=plan.manifest.classes,
+        classes=plan.manifest.learned,
         backbone=network.name,
         mean=network.normalization.mean,
         std=network.normalization.std,

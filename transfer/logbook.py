@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SPLIT_TABLE = "data/split.parquet"
+DATA_TAG = "transfer.data"
 _SHOWN_ROWS, _SHOWN_VIEWS, _SHOWN_MISTAKES = 4, 7, 24
 
 
@@ -62,6 +63,7 @@ class Logbook:
         own = {
             "transfer.task": plan.task.name,
             HEADLINE_TAG: plan.headline,
+            DATA_TAG: str(plan.data.absolute()),  # a run may be asked from another folder
             "transfer.data_digest": plan.manifest.digest(),
         }
         if len(plan.manifest.numbers("test")):

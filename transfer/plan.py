@@ -145,7 +145,15 @@ def read_rows(
     code = code_digest(*own, read_picture, read_record, crop, read_dicom, read_bands)
     reader = f"{task.reader_name(recipe.task, recipe.bands)} {decoders()} {code}"
     read = task.reader(recipe.task, recipe.bands)
-    look = partial(inspect, manifest, read, reader=reader, progress=progress, measure=task.measure)
+    look = partial(
+        inspect,
+        manifest,
+        read,
+        reader=reader,
+        columns=task.reads,
+        progress=progress,
+        measure=task.measure,
+    )
     if store is None:
         inspected = look()
     else:

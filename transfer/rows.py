@@ -21,7 +21,7 @@ from transfer.pixels.views import TrainingViews
 from transfer.plan import Plan, pixel_store
 from transfer.progress import Progress, Step
 from transfer.recipe import Strategy
-from transfer.samples.predictions import Predictions, Said
+from transfer.samples.predictions import Predictions, Said, over_classes
 from transfer.scoring.metrics import SCORECARDS
 from transfer.scoring.predict import joined, mean_over_views, predict_rows
 
@@ -57,7 +57,7 @@ class Rows:
         self._features = _feature_cache(plan, self.pictures, self._pixels, progress)
         self._batches = Batches(
             self.pictures,
-            self._targets,
+            manifest.learned_targets,
             self.views,
             batch_size=recipe.batch_size,
             seed=recipe.seed,
@@ -92,13 +92,13 @@ class Rows:
         """
         manifest, recipe = self._plan.manifest, self._plan.settled.recipe
         train = manifest.numbers("train")
-        counts = class_counts(self._targets[train], len(manifest.classes))
+        counts = class_counts(manifest.learned_targets[train], len(manifest.learned))
         return Lesson(
             batches=self._batches,
             features=self._features,
             train=train,
             val=manifest.numbers("val"),
-            targets=self._targets,
+            targets=manifest.learned_targets,
             objective=self._objective,
             loss=make_loss(manifest.target, recipe.training, counts, recipe.head),
             predict=self._predict,
@@ -163,7 +163,7 @@ class Rows:
             keys=manifest.rows["key"].to_numpy(dtype=np.str_)[numbers],
             groups=self._groups[numbers],
             targets=self._targets[numbers],
-            probabilities=said.probabilities,
+            probabilities=over_classes(said.probabilities, manifest.learned, manifest.classes),
             kind=manifest.target,
             embeddings=said.embeddings if self._by_embeddings else None,
             facts=manifest.facts(numbers),

@@ -231,7 +231,7 @@ def plan_for(request: Request, store: Store, progress: Progress) -> Plan:
     Raises:
         TransferError: with what was seen, where, and what to do.
     """
-    previous = _splits_of(store, request.split) if request.split else None
+    previous = splits_of(store, request.split) if request.split else None
     plan = make_plan(
         load_task(request.task),
         request.data,
@@ -256,7 +256,7 @@ def finder(store: Store) -> FindModel:
     return lambda run: model_folder(store, find_run(store, run))
 
 
-def _splits_of(store: Store, run: str) -> dict[str, str]:
+def splits_of(store: Store, run: str) -> dict[str, str]:
     """Return row key -> split as an earlier run had them."""
     with TemporaryDirectory() as folder:
         table = pd.read_parquet(fetch(store, find_run(store, run), SPLIT_TABLE, Path(folder)))

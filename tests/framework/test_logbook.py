@@ -16,6 +16,7 @@ from transfer.finetuning.finetuner import EpochLog
 from transfer.logbook import Logbook, flat
 from transfer.overlay import Settled
 from transfer.plan import Plan
+from transfer.plugin.judge import Judge
 from transfer.plugin.task import Task
 from transfer.recipe import Recipe
 from transfer.samples.inspection import Broken
@@ -312,6 +313,15 @@ def test_without_a_headline_of_its_own_a_task_takes_that_of_its_target(plan: Pla
     assert plan.headline == "kappa"
     unset = replace(plan, task=replace(plan.task, headline=None))
     assert unset.headline == "balanced_accuracy"
+
+
+def test_a_judge_may_name_the_headline_of_its_settings(plan: Plan) -> None:
+    def judging(headline: str | None) -> Plan:
+        judge = Judge(scores=lambda said, weights: {}, headline=headline)
+        return replace(plan, task=replace(plan.task, judge=lambda settings: judge))
+
+    assert judging("mine").headline == "mine"
+    assert judging(None).headline == "kappa"
 
 
 def test_persons_are_too_many_for_a_confusion_matrix(logbook: Open, recorder: Any) -> None:

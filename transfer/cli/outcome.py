@@ -1,5 +1,6 @@
 """What a run came to, for a person: scores, where it is, and what to type next."""
 
+import math
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -112,13 +113,16 @@ def _code(result: "RunResult | Repeated") -> int:
 
 
 def _scores_line(scores: Mapping[str, float], first: Sequence[str]) -> str:
+    shown = [name for name in dict.fromkeys((*first, *_SHOWN)) if name in scores]
     parts = []
-    for name in dict.fromkeys((*first, *_SHOWN)):
-        if name in scores:
-            ends = ""
-            if f"{name}_low" in scores:
-                ends = f" [{scores[f'{name}_low']:.3f}, {scores[f'{name}_high']:.3f}]"
+    for name in shown:
+        ends = ""
+        if f"{name}_low" in scores:
+            ends = f" [{scores[f'{name}_low']:.3f}, {scores[f'{name}_high']:.3f}]"
+        if not math.isnan(scores[name]):
             parts.append(f"{name} {scores[name]:.3f}{ends}")
+    if unsaid := [name for name in shown if math.isnan(scores[name])]:
+        parts.append(f"(no {', '.join(unsaid)}: too few; their notes in scores/ say of what)")
     return "  ".join(parts)
 
 

@@ -63,6 +63,7 @@ class Task:
         recipe: settings of the fine-tuner that work here.
         judge: settings -> what the domain scores beyond its kind of target.
         read_image: (row, settings) -> (H, W, C), uint8 or float32 in [0, 1].
+        reads: free columns of a row that `read_image` goes by, such as landmarks.
         read_bands: (row, names, settings) -> (H, W, C), a band for each name, where the recipe
             names bands; None reads with `read_image`, whose bands are then named.
         measure: (row, its pixels) -> numbers by name, such as how bright an object is. They are
@@ -82,6 +83,7 @@ class Task:
     recipe: Recipe = field(default_factory=Recipe)
     judge: Callable[[Any], Judge] | None = None
     read_image: Callable[[Row, Any], Pixels] = read_row
+    reads: tuple[str, ...] = ()
     read_bands: Callable[[Row, tuple[str, ...], Any], Pixels] | None = None
     measure: Measure = no_numbers
     write_samples: Callable[[Path, int, int], None] | None = None

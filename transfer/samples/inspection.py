@@ -58,20 +58,21 @@ def no_numbers(row: Row, pixels: Pixels) -> Mapping[str, float]:  # noqa: ARG001
     return {}
 
 
-def inspect(  # noqa: PLR0913  # what is read and measured, and where it is kept
+def inspect(  # noqa: PLR0913  # what is read and measured, who hears of it, where it is kept
     manifest: Manifest,
     read: Callable[[Row], Pixels],
     *,
     reader: str,
     progress: Progress,
+    columns: Sequence[str] = (),
     measure: Measure = no_numbers,
     keep: Callable[[int, int], AbstractContextManager[Keep]] = _keep_nothing,
     cache: Path | None = None,
 ) -> Inspected:
     """Read every file once, and name each row by what is in it.
 
-    What is found is remembered by path, size, mtime and reader: an unchanged file is not opened
-    again.
+    What is found is remembered by path, size, mtime and reader, and by the cells that it goes by:
+    an unchanged file is not opened again.
 
     Args:
         manifest: the rows.
@@ -79,6 +80,7 @@ def inspect(  # noqa: PLR0913  # what is read and measured, and where it is kept
         reader: a text that names the reader with its settings, and the measure; another text,
             another memory.
         progress: sees a bar over the files that have to be opened.
+        columns: free columns that the reader goes by.
         measure: what it returns of a row becomes free columns, nan where it is silent.
         keep: (rows that have to be opened, all rows) -> what takes their pixels, now that they are
             decoded.
@@ -90,7 +92,8 @@ def inspect(  # noqa: PLR0913  # what is read and measured, and where it is kept
     memory = SeenFiles(folder_of("digests", cache), reader)
     found = _Found(len(manifest))
     for part in _parts(np.arange(len(manifest))):
-        for number, look in zip(part, memory.recall(_file_states(manifest, part)), strict=True):
+        states = _file_states(manifest, part, columns)
+        for number, look in zip(part, memory.recall(states), strict=True):
             found.add(number, look)
     new = np.flatnonzero(found.content == b"")
     if len(new):
@@ -100,7 +103,7 @@ def inspect(  # noqa: PLR0913  # what is read and measured, and where it is kept
         ):
             look_at = partial(_look, read, measure, hand_on)
             for part in _parts(new):
-                files = _file_states(manifest, part)  # before they are opened
+                files = _file_states(manifest, part, columns)  # before they are opened
                 rows = manifest.all_rows()
                 frames = [[rows[number] for number in each] for each in by_frame(rows, part)]
                 with closing(side_by_side(look_at, frames)) as looks:
@@ -193,7 +196,7 @@ def pixels_digest(pixels: Pixels) -> str:
     return digest.hexdigest()
 
 
-def _file_states(manifest: Manifest, numbers: list[int]) -> list[FileState]:
+def _file_states(manifest: Manifest, numbers: list[int], columns: Sequence[str]) -> list[FileState]:
     root = manifest.root.absolute()
     images = manifest.rows["image"].iloc[numbers].tolist()
     states: dict[str, tuple[int, int]] = {}
@@ -204,10 +207,17 @@ def _file_states(manifest: Manifest, numbers: list[int]) -> list[FileState]:
             states[image] = (-1, -1)  # reading it will say why
         else:
             states[image] = (about.st_size, about.st_mtime_ns)
+    rows = (manifest.row(number) for number in numbers)
     return [
-        FileState(str(root / image), manifest.row(number).part, *states[image])
-        for image, number in zip(images, numbers, strict=True)
+        FileState(str(root / image), _what_is_read(row, columns), *states[image])
+        for image, row in zip(images, rows, strict=True)
     ]
+
+
+def _what_is_read(row: Row, columns: Sequence[str]) -> str:
+    """Return the part of the file that is read, and what else of the row the reader goes by."""
+    cells = [f"{name} {row.columns[name]}" for name in columns if name in row.columns]
+    return " ".join([row.part, *cells]) if cells else row.part
 
 
 def _short_hash(data: bytes = b"") -> hashlib.blake2b:

@@ -167,6 +167,27 @@ class Manifest:
         """The labels of all rows as an array; see `encode_labels`."""
         return encode_labels(self.target, self.rows["label"].tolist(), self.classes)
 
+    @cached_property
+    def learned(self) -> tuple[str, ...]:
+        """The classes that a network has outputs for, in their order.
+
+        It is all of them, but of an identity only those with rows in train: who is met for the
+        first time in val or test is told by comparing pictures.
+        """
+        if not CODES[self.target].strangers:
+            return self.classes
+        known = set(self.rows.loc[self.rows["split"] == "train", "label"])
+        return tuple(name for name in self.classes if name in known)
+
+    @cached_property
+    def learned_targets(self) -> Targets:
+        """The labels of all rows in the numbers of `learned`; -1 for those that are not in it."""
+        if self.learned == self.classes:
+            return self.targets
+        number_of = {name: number for number, name in enumerate(self.learned)}
+        numbers = [number_of.get(name, -1) for name in self.classes]
+        return np.array(numbers, np.int64)[self.targets]
+
     def __len__(self) -> int:
         return len(self.rows)
 

@@ -1,6 +1,6 @@
 """What a network said, row by row."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -21,6 +21,21 @@ class Said(NamedTuple):
 
     probabilities: NDArray[np.float32]
     embeddings: NDArray[np.float32] | None = None
+
+
+def over_classes(
+    probabilities: NDArray[np.float32], learned: Sequence[str], classes: Sequence[str]
+) -> NDArray[np.float32]:
+    """Return probabilities (n, K) of all `classes`, given those (n, L) of the ones in `learned`.
+
+    A class that a network has no output for is never said: its probability is 0.
+    """
+    if tuple(learned) == tuple(classes):
+        return probabilities
+    column_of = {name: column for column, name in enumerate(classes)}
+    spread = np.zeros((len(probabilities), len(classes)), np.float32)
+    spread[:, [column_of[name] for name in learned]] = probabilities
+    return spread
 
 
 @dataclass(frozen=True)
@@ -54,7 +69,8 @@ class Predictions:
     """Answers for N rows over K classes, in numpy so that scoring needs no network.
 
     Attributes:
-        classes: the K class names, in the order of the columns of `probabilities`.
+        classes: the K class names, in the order of the columns of `probabilities`; of an identity
+            also people that the network has no output for, with probability 0.
         keys: row keys of the manifest, (N,) str.
         groups: group numbers, (N,) int64; rows of one group are resampled together.
         targets: true class numbers or ranks, (N,) int64; of a multi label target (N, K) float32 of

@@ -30,7 +30,7 @@ def assign_splits(
     a split), in shares that keep their proportion to train; a group that also has rows in a given
     part stays in train. Groups are put into the order of their smallest row key before the seed
     shuffles them, so that names and order of files and groups change nothing. How classes are kept
-    in proportion: see `deal`.
+    in proportion: see `deal`. Of an identity whose people are a group each the people are dealt.
 
     Args:
         manifest: inspected rows.
@@ -186,12 +186,21 @@ def _memberships(manifest: Manifest) -> tuple[_Numbers, _Numbers, int]:
     """Return rows (M,) and classes (M,) of every class that a row has, and how many classes.
 
     Rows without a label are a class of their own, the last one, so that each split gets its share.
+    Where each person is one group, nobody can be in several splits: all count as one class, so that
+    the splits are of people, in their shares.
     """
     rows, classes = occurrences(manifest.targets)
+    if CODES[manifest.target].strangers and _each_in_one_group(manifest):
+        return rows, np.zeros_like(classes), 1
     unlabelled = np.setdiff1d(np.arange(len(manifest)), rows)
     last = np.full(len(unlabelled), len(manifest.classes))
     kinds = len(manifest.classes) + bool(len(unlabelled))
     return np.concatenate([rows, unlabelled]), np.concatenate([classes, last]), kinds
+
+
+def _each_in_one_group(manifest: Manifest) -> bool:
+    pairs = pd.DataFrame({"class": manifest.targets, "group": manifest.group_numbers()})
+    return len(pairs.drop_duplicates()) == pairs["class"].nunique()
 
 
 def _groups(numbers: _Numbers, classes: _Numbers, sizes: _Numbers) -> list[Group]:

@@ -78,6 +78,7 @@ class LabelCode:
         fewest: classes that there must be.
         several: a row has any number of names, none included.
         everywhere: no split can do without rows of a class.
+        strangers: other splits may have classes that train has not; the head then does without.
     """
 
     names: Callable[[str], tuple[str, ...]]
@@ -87,6 +88,7 @@ class LabelCode:
     fewest: int
     several: bool
     everywhere: bool
+    strangers: bool = False
 
 
 def encode_labels(kind: TargetKind, labels: Sequence[str], classes: Sequence[str]) -> Targets:
@@ -171,7 +173,14 @@ CODES = {
     ),
     # Persons of val and test may be others than those of train: what is learned is to compare.
     TargetKind.IDENTITY: LabelCode(
-        _whole, _numbers, _names, _sorted, fewest=2, several=False, everywhere=False
+        _whole,
+        _numbers,
+        _names,
+        _sorted,
+        fewest=2,
+        several=False,
+        everywhere=False,
+        strangers=True,
     ),
 }
 """What a kind of target is, as far as labels and arrays go."""

@@ -4,17 +4,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transfer.samples.predictions import Predictions
-from transfer.samples.target import Targets
-from transfer.scoring.ranking import equal_error_rate, rank_measures
+from transfer.scoring.ranking import equal_error_rate
+from transfer.scoring.verification import Vectors, all_pairs, measure_pairs, unit_vectors
 from transfer.scoring.weighting import ratio, totals
 
-_Vectors = NDArray[np.float32]
 _NEIGHBOURS = 64  # kept sorted for each row; one that misses them all in a resample is sought alone
-_MOST_PAIRS = 1_000_000
-_MOST_RESAMPLED_PAIRS = 200_000
 _ROWS_AT_ONCE = 512  # of the cosines, which all at once need not fit
-_PAIRS_AT_ONCE = 50_000
-_WEIGHTS_AT_ONCE = 8_000_000
 
 
 def identity_scores(
@@ -25,9 +20,7 @@ def identity_scores(
     `rank_1` is how often the nearest other picture, by the cosine of the embeddings, is of the same
     person. A row with no other picture of its person is left out, and so is one without weight; a
     row that a resample draws twice is no picture beside itself. `eer` is taken over all pairs of
-    two rows, each as often as the product of their weights. Where there are more than a million of
-    them (200,000 under several weightings), it takes all pairs of one person, and so many of
-    different persons, drawn once with a seed of its own.
+    two rows, see `all_pairs`; each counts as often as `measure_pairs` says.
 
     Args:
         predictions: N rows with embeddings.
@@ -66,16 +59,18 @@ def identity_remarks(predictions: Predictions) -> dict[str, str]:
     return {"rank_1": f"{alone} row(s) left out, alone of their person"} if alone else {}
 
 
-def _unit_vectors(predictions: Predictions) -> _Vectors:
-    """Return the embeddings at length 1, (N, D): their products are cosines."""
+def embeddings_of(predictions: Predictions) -> Vectors:
+    """Return the embeddings (N, D) that identities are judged by.
+
+    Raises:
+        ValueError: the predictions carry none.
+    """
     if predictions.embeddings is None:
         raise ValueError("an identity is judged by embeddings; these predictions carry none")
-    lengths = np.linalg.norm(predictions.embeddings, axis=1, keepdims=True)
-    vectors: _Vectors = predictions.embeddings / np.maximum(lengths, np.finfo(np.float32).tiny)
-    return vectors
+    return predictions.embeddings
 
 
-def _neighbours(vectors: _Vectors) -> NDArray[np.int64]:
+def _neighbours(vectors: Vectors) -> NDArray[np.int64]:
     """Return the nearest other rows of each row, the nearest first: (N, at most _NEIGHBOURS)."""
     kept = min(_NEIGHBOURS, len(vectors) - 1)
     parts = [np.empty((0, kept), dtype=np.int64)]
@@ -99,7 +94,7 @@ def _nearest_are_right(
     targets, present = predictions.targets, weights > 0
     pictures = totals(present.astype(np.float64), targets, len(predictions.classes))
     judged = present & (pictures[:, targets] > 1)
-    vectors = _unit_vectors(predictions)
+    vectors = unit_vectors(embeddings_of(predictions))
     neighbours = _neighbours(vectors)
     hits = np.zeros_like(judged)
     draws, rows = np.nonzero(judged)
@@ -120,32 +115,5 @@ def _nearest_are_right(
 def _equal_error_rates(
     predictions: Predictions, weights: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    vectors, targets = _unit_vectors(predictions), predictions.targets
-    one, other = _pairs(targets, _MOST_PAIRS if len(weights) == 1 else _MOST_RESAMPLED_PAIRS)
-    if not len(one):
-        return np.full(len(weights), np.nan)
-    cosines = [
-        (vectors[one[part]] * vectors[other[part]]).sum(axis=1)
-        for part in np.array_split(np.arange(len(one)), -(-len(one) // _PAIRS_AT_ONCE))
-    ]
-    scores, same = np.concatenate(cosines), targets[one] == targets[other]
-    step = max(1, _WEIGHTS_AT_ONCE // len(scores))
-    parts = [weights[start : start + step] for start in range(0, len(weights), step)]
-    rates = [
-        rank_measures(scores, same, part[:, one] * part[:, other], equal_error_rate)[0]
-        for part in parts
-    ]
-    return np.concatenate(rates)
-
-
-def _pairs(targets: Targets, most: int) -> NDArray[np.int64]:
-    """Return pairs of rows (2, P): all, or where they are more than `most` a part of them."""
-    count = len(targets)
-    if count * (count - 1) // 2 <= most:
-        return np.stack(np.triu_indices(count, k=1))
-    rows = np.argsort(targets, kind="stable")
-    persons = np.split(rows, np.flatnonzero(np.diff(targets[rows])) + 1)
-    alike = [person[np.stack(np.triu_indices(len(person), k=1))] for person in persons]
-    drawn = np.random.default_rng(0).integers(count, size=(2, most))
-    unlike = drawn[:, targets[drawn[0]] != targets[drawn[1]]]
-    return np.concatenate([*alike, unlike], axis=1)
+    pairs = all_pairs(embeddings_of(predictions), predictions.targets, resampled=len(weights) > 1)
+    return measure_pairs(pairs, predictions.groups, weights, equal_error_rate)[0]

@@ -1,4 +1,4 @@
-"""Average precision, ROC area and equal error rate, under thousands of weightings at once.
+"""Average precision and what the ROC tells, under thousands of weightings at once.
 
 The rows are sorted once, whatever the number of weightings. Of the sorted rows only the distinct
 scores of positives matter, so that negatives between two of them are summed up in one go.
@@ -32,6 +32,7 @@ def rank_measures(
     truth: NDArray[np.bool_],
     weights: NDArray[np.float64],
     *measures: Measure,
+    columns: NDArray[np.int64] | None = None,
 ) -> list[NDArray[np.float64]]:
     """Return each of `measures` under each weighting, (R,).
 
@@ -39,7 +40,8 @@ def rank_measures(
         scores: higher is more likely a positive, (N,), or (N, E) where a row is judged E times.
         truth: whether it is one, of the same shape.
         weights: (R, N), not negative.
-        measures: `average_precision`, `roc_area`, `equal_error_rate`.
+        measures: `average_precision`, `roc_area`, `equal_error_rate`, `hits_at(rate)`.
+        columns: of `weights`, (N,), where scores share their weights; unset is one for each.
     """
     levels = np.unique(scores[truth])
     count = len(levels)
@@ -49,7 +51,7 @@ def rank_measures(
     step = max(1, _CHUNK_BYTES // (8 * (3 * count + 1)))
     parts = []
     for start in range(0, len(weights), step):
-        sums = totals(weights[start : start + step], numbers, 3 * count + 1)
+        sums = totals(weights[start : start + step], numbers, 3 * count + 1, columns)
         ranked = Ranked(sums[:, 2 * count + 1 :], sums[:, : 2 * count + 1])
         parts.append([measure(ranked) for measure in measures])
     return [np.concatenate(values) for values in zip(*parts, strict=True)]
@@ -98,6 +100,23 @@ def equal_error_rate(ranked: Ranked) -> NDArray[np.float64]:
     crossing = accepts[rows, after - 1]
     crossing = crossing + share * (accepts[rows, after] - crossing)
     return np.where((total * others)[:, 0] > 0, crossing, np.nan)
+
+
+def hits_at(rate: float) -> Measure:
+    """Return what measures the most positives taken, (R,), with at most `rate` of the negatives.
+
+    Nothing is drawn between the points of the ROC: no threshold would keep to such a promise. It is
+    nan where positives or negatives have no weight.
+    """
+
+    def measure(ranked: Ranked) -> NDArray[np.float64]:
+        positives, negatives = ranked
+        total, others = positives.sum(axis=1), negatives.sum(axis=1)
+        accepted = ratio(_at_least(negatives)[:, 1::2], others[:, None])
+        taken = np.where(accepted <= rate, _at_least(positives), 0.0).max(axis=1, initial=0.0)
+        return np.where(others > 0, ratio(taken, total), np.nan)
+
+    return measure
 
 
 def _at_least(sums: NDArray[np.float64]) -> NDArray[np.float64]:

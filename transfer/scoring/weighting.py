@@ -17,16 +17,30 @@ is nan there.
 
 
 def totals(
-    weights: NDArray[np.float64], numbers: NDArray[np.int64], count: int
+    weights: NDArray[np.float64],
+    numbers: NDArray[np.int64],
+    count: int,
+    columns: NDArray[np.int64] | None = None,
 ) -> NDArray[np.float64]:
     """Sum the columns of `weights` (R, M) that have the same number (M,) -> (R, count).
 
     A column may have several numbers, (M, E); it enters the sum of each of them.
+
+    Args:
+        weights: (R, M).
+        numbers: below `count`.
+        count: how many sums.
+        columns: whose weight stands for each number, where many share one: (P,) beside numbers
+            (P,); unset is one after the other.
     """
-    width, each = len(numbers), numbers[0].size if len(numbers) else 1
-    ends = np.arange(width + 1) * each
-    one_hot = csr_array((np.ones(numbers.size), numbers.ravel(), ends), shape=(width, count))
-    sums: NDArray[np.float64] = weights @ one_hot
+    if columns is not None:
+        ones = np.ones(len(numbers))
+        sparse = csr_array((ones, (columns, numbers)), shape=(weights.shape[1], count))
+    else:
+        width, each = len(numbers), numbers[0].size if len(numbers) else 1
+        ends = np.arange(width + 1) * each
+        sparse = csr_array((np.ones(numbers.size), numbers.ravel(), ends), shape=(width, count))
+    sums: NDArray[np.float64] = weights @ sparse
     return sums
 
 

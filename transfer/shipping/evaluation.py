@@ -11,7 +11,7 @@ from transfer.errors import ManifestError
 from transfer.plan import judging_of, read_rows
 from transfer.plugin.task import Task
 from transfer.progress import Progress
-from transfer.samples.predictions import Predictions
+from transfer.samples.predictions import Predictions, over_classes
 from transfer.samples.target import CODES, encode_labels
 from transfer.scoring.intervals import Score, per_class_table
 from transfer.shipping.predictor import Predictor
@@ -41,25 +41,29 @@ class Evaluation:
 def evaluate(predictor: Predictor, task: Task, data: Path, progress: Progress) -> Evaluation:
     """Judge `predictor` on all labelled rows of `data`; splits in it are not looked at.
 
+    People whom the network did not learn are judged like others: by comparing pictures.
+
     Raises:
-        ManifestError: it has a class that the network does not know.
+        ManifestError: it has a class that the network does not know and cannot do without.
         DataNotFoundError: there is nothing to read.
     """
     manifest = read_rows(task, predictor.recipe, data, progress).manifest
     kind = predictor.target
     names = {name for label in set(manifest.rows["label"]) for name in CODES[kind].names(label)}
-    if unknown := sorted(names - set(predictor.classes)):
+    unknown = sorted(names - set(predictor.classes))
+    if unknown and not CODES[kind].strangers:
         raise ManifestError(
             f"{data} has class(es) {unknown} that the run does not know; it knows "
             f"{list(predictor.classes)}"
         )
+    classes = (*predictor.classes, *unknown)
     said = predictor.answer(manifest.all_rows(), progress)
     predictions = Predictions(
-        classes=predictor.classes,
+        classes=classes,
         keys=manifest.rows["key"].to_numpy(dtype=np.str_),
         groups=manifest.group_numbers(),
-        targets=encode_labels(kind, manifest.rows["label"].tolist(), predictor.classes),
-        probabilities=said.probabilities,
+        targets=encode_labels(kind, manifest.rows["label"].tolist(), classes),
+        probabilities=over_classes(said.probabilities, predictor.classes, classes),
         kind=kind,
         embeddings=said.embeddings,
         thresholds=predictor.thresholds,

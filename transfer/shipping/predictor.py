@@ -1,8 +1,9 @@
 """A run that predicts on new files and arrays: the one inference path."""
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -64,7 +65,8 @@ class Answers:
     Attributes:
         names: of the pictures, for a person.
         probabilities: (N, K) float32, nan where a picture could not be read.
-        embeddings: (N, D) float32, nan likewise; None unless the target is judged by them.
+        embeddings: (N, D) float32, nan likewise; None unless the target is judged by them, or they
+            were asked for.
         errors: why a picture could not be read, "" where it could.
     """
 
@@ -109,6 +111,21 @@ class Predictor:
             if recipe.test_views:
                 self._augment = partial(task.augment, recipe.size, recipe.task)
 
+    @cached_property
+    def digest(self) -> str:
+        """16 hex digits that name all that an embedding depends on: weights, and the way in.
+
+        Embeddings of networks with other digests cannot be compared.
+        """
+        recipe = self.recipe
+        about = (self.task, self.network.name, self.network.stages, self.network.normalization)
+        views = (recipe.size, recipe.framing, recipe.bands, recipe.test_views, repr(recipe.task))
+        digest = hashlib.blake2b(repr((*about, *views)).encode(), digest_size=8)
+        for name, tensor in sorted(self.network.backbone.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(tensor.cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()
+
     @classmethod
     def from_folder(cls, folder: Path) -> Self:
         """Return the predictor whose files stand in `folder`.
@@ -147,12 +164,19 @@ class Predictor:
         return self._table(self.answer(paths, progress))
 
     def answer(
-        self, paths: Sequence[Path | str | Row], progress: Progress | None = None
+        self,
+        paths: Sequence[Path | str | Row],
+        progress: Progress | None = None,
+        *,
+        embeddings: bool = False,
     ) -> Answers:
-        """Return what the network says of files, or rows of a manifest; see `predict`."""
+        """Return what the network says of files, or rows of a manifest; see `predict`.
+
+        With `embeddings` they are there whatever the kind of target.
+        """
         rows = [path if isinstance(path, Row) else Row(Path(path)) for path in paths]
         sources = [(str(row.path), row) for row in rows]
-        return self._answer(sources, self._read, progress or Silent())
+        return self._answer(sources, self._read, progress or Silent(), embeddings=embeddings)
 
     def predict_bytes(self, pictures: Sequence[bytes]) -> pd.DataFrame:
         """Return the table of `predict` for encoded pictures (JPEG, PNG, ...) in memory."""
@@ -202,11 +226,13 @@ class Predictor:
         sources: Sequence[tuple[str, _T]],
         read: Callable[[_T], Pixels],
         progress: Progress,
+        *,
+        embeddings: bool = False,
     ) -> Answers:
         errors = [""] * len(sources)
         probabilities = np.full((len(sources), len(self.classes)), np.nan, dtype=np.float32)
-        embeddings = np.full((len(sources), self.network.head.in_features), np.nan, np.float32)
-        compared = SCORECARDS[self.target].by_embeddings
+        vectors = np.full((len(sources), self.network.head.in_features), np.nan, np.float32)
+        compared = embeddings or SCORECARDS[self.target].by_embeddings
         with progress.step("predicting", len(sources), "images") as step:
             for start in range(0, len(sources), BATCH_SIZE):
                 part = sources[start : start + BATCH_SIZE]
@@ -220,10 +246,10 @@ class Predictor:
                     (said,) = self._say(list(pictures.values()), embeddings=compared)
                     probabilities[list(pictures)] = said.probabilities
                     if said.embeddings is not None:
-                        embeddings[list(pictures)] = said.embeddings
+                        vectors[list(pictures)] = said.embeddings
                 step.advance(len(part))
         names = [name for name, _ in sources]
-        return Answers(names, probabilities, embeddings if compared else None, errors)
+        return Answers(names, probabilities, vectors if compared else None, errors)
 
     def _table(self, answers: Answers) -> pd.DataFrame:
         probabilities = answers.probabilities

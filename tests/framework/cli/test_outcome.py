@@ -69,6 +69,14 @@ def test_what_was_ended_before_there_was_a_run_says_nothing(
     assert capsys.readouterr().err == ""
 
 
+def test_scores_that_are_no_number_are_named_at_the_end(capsys: pytest.CaptureFixture[str]) -> None:
+    scores = {"rank_1": float("nan"), "eer": 0.25, "macro_f1": float("nan")}
+    tell(changed(test=scores), OUT, None)
+    said = capsys.readouterr().out
+    unsaid = "(no rank_1, macro_f1: too few; their notes in scores/ say of what)"
+    assert f"test       eer 0.250  {unsaid}\n" in said
+
+
 def test_scores_of_every_kind_are_said_in_their_order(capsys: pytest.CaptureFixture[str]) -> None:
     tell(RESULT, OUT, None)
     said = capsys.readouterr().out

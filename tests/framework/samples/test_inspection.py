@@ -62,6 +62,29 @@ def test_every_row_gets_digests_and_a_key(ten: Manifest) -> None:
     assert rows["image"].tolist() == ten.rows["image"].tolist()
 
 
+def test_a_file_is_opened_again_when_a_cell_that_the_reader_goes_by_is_another(
+    ten: Manifest,
+) -> None:
+    opened: list[float] = []
+
+    def shifted(row: Row) -> Pixels:
+        opened.append(row.columns["nose"])
+        return read(row) + np.uint8(row.columns["nose"])
+
+    def seen(noses: list[int]) -> list[str]:
+        manifest, cache = ten.with_columns(nose=noses), ten.root / ".cache"
+        found = inspect(
+            manifest, shifted, reader="r", columns=["nose"], progress=Silent(), cache=cache
+        )
+        return found.manifest.rows["pixels"].tolist()
+
+    first, again = seen([3] * 10), seen([3] * 10)
+    assert (len(opened), again) == (10, first)
+    moved = seen([3] * 9 + [4])
+    assert opened[10:] == [4]
+    assert (moved[:9], moved[9] != first[9]) == (first[:9], True)
+
+
 def test_the_digest_of_pixels_does_not_see_the_format(tmp_path: Path, write_picture: Write) -> None:
     write_picture("a.png", seed=1)
     pixels = read_picture(tmp_path / "a.png")

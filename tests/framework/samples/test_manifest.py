@@ -7,6 +7,7 @@ import pytest
 
 from transfer.errors import ManifestError
 from transfer.samples.manifest import Manifest
+from transfer.samples.target import TargetKind
 
 ROOT = Path("data")
 
@@ -109,6 +110,20 @@ def test_rows_of_a_group_share_a_number_and_the_others_stand_alone() -> None:
     assert numbers.dtype == np.int64
     assert numbers[0] == numbers[2]
     assert len(set(numbers.tolist())) == 3
+
+
+def test_of_people_the_network_learns_only_those_in_train() -> None:
+    rows = table(label=["kim", "eve", "ann", "kim"], split=["train", "val", "train", "test"])
+    people = Manifest(ROOT, rows, ("ann", "eve", "kim"), TargetKind.IDENTITY)
+    assert people.learned == ("ann", "kim")
+    assert people.learned_targets.tolist() == [1, -1, 0, 1]
+    assert people.targets.tolist() == [2, 1, 0, 2]
+
+
+def test_of_other_kinds_it_learns_every_class() -> None:
+    rows = manifest(split=["train", "val", "train", "test"], label=["cat", "dog", "cat", "cat"])
+    assert rows.learned == ("cat", "dog")
+    assert rows.learned_targets.tolist() == [0, 1, 0, 0]
 
 
 def test_the_digest_needs_keys() -> None:

@@ -1,5 +1,6 @@
 import zlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -332,3 +333,22 @@ def test_persons_of_test_may_be_others_than_those_of_train(inspected: Build) -> 
     assert assign_splits(manifest, USUAL).rows["split"].tolist() == given
     with pytest.raises(ManifestError, match="too few groups"):
         assign_splits(one, USUAL)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_where_a_person_is_a_group_the_people_are_dealt_out(inspected: Build, seed: int) -> None:
+    sizes = np.random.default_rng(seed).integers(5, 12, size=40)
+    labels = np.repeat([f"person {number:02}" for number in range(40)], sizes).tolist()
+    people = replace(inspected(labels, group=labels), target=TargetKind.IDENTITY)
+    split = assign_splits(people, SplitSettings(seed=seed, test=0.5))
+    assert all(len(splits) == 1 for splits in splits_of_groups(split))
+    shares = split.rows["split"].value_counts(normalize=True)
+    for name, share in {"train": 0.35, "val": 0.15, "test": 0.5}.items():
+        assert abs(shares[name] - share) < 12 / len(labels)  # within one person
+
+
+def test_people_of_several_groups_are_in_every_split(inspected: Build) -> None:
+    labels = np.repeat([f"person {number}" for number in range(6)], 12).tolist()
+    sessions = [f"day {number // 3}" for number in range(len(labels))]
+    people = replace(inspected(labels, group=sessions), target=TargetKind.IDENTITY)
+    assert (split_counts(assign_splits(people, USUAL)) > 0).all(axis=None)

@@ -8,7 +8,7 @@ from sklearn import metrics as sklearn_metrics
 
 from transfer.samples.predictions import Predictions
 from transfer.samples.target import TargetKind
-from transfer.scoring import identity
+from transfer.scoring import identity, verification
 from transfer.scoring.identity import identity_class_scores, identity_scores
 from transfer.scoring.intervals import score_with_intervals
 
@@ -129,9 +129,9 @@ def test_of_too_many_pairs_all_of_one_person_and_a_part_of_the_others_are_taken(
     predictions = drawn(rows=150)
     ones = np.ones((1, 150))
     exact = identity_scores(predictions, ones)["eer"]
-    monkeypatch.setattr(identity, "_MOST_PAIRS", 5_000)
+    monkeypatch.setattr(verification, "_MOST_PAIRS", 5_000)
 
-    one, other = identity._pairs(predictions.targets, 5_000)
+    one, other = verification._row_pairs(predictions.targets, 5_000)
 
     alike = predictions.targets[one] == predictions.targets[other]
     counts = np.bincount(predictions.targets)

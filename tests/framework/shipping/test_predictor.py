@@ -341,6 +341,32 @@ def test_every_kind_of_target_can_be_judged_on_other_data(
     assert len(found.per_class) == 3
 
 
+def test_people_whom_the_network_did_not_learn_are_judged_by_comparing_pictures(
+    of_kind: Callable[..., Predictor], files: list[Path]
+) -> None:
+    labels = ["ann", "ann", "dog", "bob", "bob"]
+    lines = [f"{path.name},{label}" for path, label in zip(files, labels, strict=True)]
+    table = files[0].parent / "people.csv"
+    table.write_text("\n".join(["image,label", *lines]))
+    predictor = of_kind(TargetKind.IDENTITY)
+
+    found = evaluate(predictor, load_task("labelled_images"), table, Silent())
+
+    said = found.predictions
+    assert said.classes == ("cat", "dog", "newt", "ann", "bob")
+    assert [said.classes[number] for number in said.targets] == labels
+    np.testing.assert_array_equal(said.probabilities[:, :3], predictor.answer(files).probabilities)
+    assert not said.probabilities[:, 3:].any()
+    assert found.scores["rank_1"].value == _rank_1(said.embeddings, labels)
+
+
+def _rank_1(embeddings: np.ndarray, labels: list[str]) -> float:
+    unit = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
+    cosines = unit @ unit.T - 2 * np.eye(len(unit))
+    judged = [row for row, label in enumerate(labels) if labels.count(label) > 1]
+    return float(np.mean([labels[cosines[row].argmax()] == labels[row] for row in judged]))
+
+
 def test_the_embeddings_of_an_identity_are_those_of_the_network(
     of_kind: Callable[..., Predictor], files: list[Path]
 ) -> None:

@@ -1,0 +1,1 @@
+"""Who is in a picture of a face, and whether two are of one person."""
