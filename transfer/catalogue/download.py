@@ -96,7 +96,8 @@ def _receive(url: str, part: _Part, progress: Progress) -> None:
         total = _start(answer, part, known)
         if total is not None and total == part.size():
             return
-        with progress.step(part.path.stem, _megabytes(total), "MB") as step, _full_disk(part.path):
+        missing = max(0, (total or 0) - part.size()) // _MEGABYTE
+        with progress.step(part.path.stem, missing, "MB") as step, _full_disk(part.path):
             _append(answer, part, step)
     if total is not None and part.size() != total:
         raise _PassingError(f"the line was cut at {part.size():,} of {total:,} bytes")
@@ -155,12 +156,11 @@ def _validator(answer: requests.Response) -> str:
 def _append(answer: requests.Response, part: _Part, step: Step) -> None:
     # Some servers call a .tgz gzip-encoded; it is not to be unpacked on the way.
     answer.raw.headers.pop("Content-Encoding", None)
-    done = part.size()
-    step.advance(_megabytes(done))
+    done = 0
     with part.path.open("ab") as file:
         for chunk in answer.iter_content(_CHUNK):
             file.write(chunk)
-            step.advance(_megabytes(done + len(chunk)) - _megabytes(done))
+            step.advance((done + len(chunk)) // _MEGABYTE - done // _MEGABYTE)
             done += len(chunk)
 
 
@@ -176,10 +176,6 @@ def _full_disk(path: Path) -> Iterator[None]:
             f"cannot write {str(path)!r}: {full}. What has come is kept, and the same command "
             "goes on from there"
         ) from error
-
-
-def _megabytes(size: int | None) -> int:
-    return (size or 0) // _MEGABYTE
 
 
 def _reason(error: Exception) -> str:
