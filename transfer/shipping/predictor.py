@@ -84,6 +84,7 @@ class Predictor:
         task: name of the task.
         target: kind of target.
         thresholds: from which probability on a label is said; None unless there may be several.
+        decisions: of the task; None where it makes none.
     """
 
     def __init__(
@@ -99,7 +100,7 @@ class Predictor:
         """
         self.network, self.classes, self.recipe = network.eval(), card.classes, recipe
         self.task, self.target = card.task, TargetKind(card.target)
-        self.thresholds = card.thresholds
+        self.thresholds, self.decisions = card.thresholds, card.decisions
         self._probabilities = OBJECTIVES[self.target].probabilities
         self._read: Reader = partial(read_row, settings=recipe.task)
         self._augment: Callable[[], Augmentation] | None = None
