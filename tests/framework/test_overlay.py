@@ -68,6 +68,16 @@ def test_the_uppermost_layer_wins_and_each_setting_knows_where_it_came_from() ->
     }
 
 
+def test_names_may_be_dotted_as_a_recipe_prints_them() -> None:
+    dotted = {"training.patience": 2, "training": {"warmup": 0.2}, "task.flip": False}
+    nested = {"training": {"patience": 2, "warmup": 0.2}, "task": {"flip": False}}
+    assert settle(TASK_RECIPE, [Layer("mine", dotted)]) == settle(
+        TASK_RECIPE, [Layer("mine", nested)]
+    )
+    with pytest.raises(RecipeError, match="training.patienc: no such setting; did you mean train"):
+        settle(TASK_RECIPE, [Layer("mine", {"training.patienc": 2})])
+
+
 def test_every_setting_has_an_origin() -> None:
     assert settle(TASK_RECIPE).origins.keys() == TASK_RECIPE.dotted().keys()
 
