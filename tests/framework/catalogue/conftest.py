@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import tarfile
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
@@ -14,15 +13,12 @@ import pytest
 from transfer.catalogue import download
 from transfer.catalogue.card import Card
 
-PICTURES = {
-    f"set/{label}/{number}.png": bytes([number]) * 900 for label in "ab" for number in (1, 2)
-}
-
 
 class Served:
     """What the server sends, and how well; it remembers what was asked.
 
     Attributes:
+        pictures: that a small archive holds, by their names.
         content: of the file.
         etag: None sends none.
         ranges: it knows of Range.
@@ -34,6 +30,8 @@ class Served:
 
     def __init__(self, url: str) -> None:
         self.url = url
+        names = [f"set/{label}/{number}.png" for label in "ab" for number in (1, 2)]
+        self.pictures = {name: name.encode() * 90 for name in names}
         self.content, self.etag, self.ranges = b"", '"one"', True
         self.cuts: list[int | None] = []
         self.statuses: list[int] = []
@@ -112,21 +110,10 @@ def zipped(files: dict[str, bytes]) -> bytes:
     return content.getvalue()
 
 
-def tarred(files: dict[str, bytes], compression: str = "gz") -> bytes:
-    """Return a tar archive."""
-    content = io.BytesIO()
-    with tarfile.open(fileobj=content, mode=f"w:{compression}") as archive:  # type: ignore[call-overload]
-        for name, data in files.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            archive.addfile(info, io.BytesIO(data))
-    return content.getvalue()
-
-
 @pytest.fixture
 def card(served: Served) -> Callable[..., Card]:
     """A card of what is served, with its checksum, unless told otherwise."""
-    served.content = zipped(PICTURES)
+    served.content = zipped(served.pictures)
 
     def build(*, file: dict[str, Any] | None = None, **changes: object) -> Card:
         digest = hashlib.sha256(served.content).hexdigest()

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
-from tests.framework.catalogue.conftest import PICTURES
 from transfer.catalogue import fetch as room
 from transfer.catalogue.card import Card
 from transfer.catalogue.fetch import fetch, state_of
@@ -18,52 +17,33 @@ from transfer.progress import Silent
 Build = Callable[..., Card]
 
 
-class Told(Silent):
-    """What a person is told."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-        self.warnings: list[str] = []
-
-    def say(self, line: str) -> None:
-        self.lines.append(line)
-
-    def warn(self, line: str) -> None:
-        self.warnings.append(line)
-
-
-@pytest.fixture
-def told() -> Told:
-    return Told()
-
-
 def below(folder: Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_a_data_set_is_downloaded_checked_and_unpacked(
-    card: Build, told: Told, tmp_path: Path
+    card: Build, served: Any, told: Any, tmp_path: Path
 ) -> None:
     assert fetch(card(), tmp_path, told) == tmp_path / "small"
-    assert below(tmp_path) == {f"small/{name}" for name in PICTURES}
-    assert (tmp_path / "small/set/b/2.png").read_bytes() == PICTURES["set/b/2.png"]
+    assert below(tmp_path) == {f"small/{name}" for name in served.pictures}
+    assert (tmp_path / "small/set/b/2.png").read_bytes() == served.pictures["set/b/2.png"]
     assert told.lines[0].startswith("fetching   set.zip, 0 MB, from http://127.0.0.1:")
     assert told.lines[1:] == ["checked    set.zip: sha256 as stated by its publishers"]
-    assert told.warnings == []
+    assert told.notes == []
 
 
-def test_what_is_there_is_left_alone(card: Build, served: Any, told: Told, tmp_path: Path) -> None:
+def test_what_is_there_is_left_alone(card: Build, served: Any, told: Any, tmp_path: Path) -> None:
     fetch(card(), tmp_path, told)
     (tmp_path / "small/set/a/1.png").write_text("mine")
-    again = Told()
-    assert fetch(card(), tmp_path, again) == tmp_path / "small"
-    assert again.lines == [f"have       A small set is in {tmp_path / 'small'}; nothing was done"]
+    told.lines.clear()
+    assert fetch(card(), tmp_path, told) == tmp_path / "small"
+    assert told.lines == [f"have       A small set is in {tmp_path / 'small'}; nothing was done"]
     assert (tmp_path / "small/set/a/1.png").read_text() == "mine"
     assert len(served.asked) == 1
 
 
 def test_archives_are_kept_when_asked_and_used_again(
-    card: Build, served: Any, told: Told, tmp_path: Path
+    card: Build, served: Any, told: Any, tmp_path: Path
 ) -> None:
     fetch(card(), tmp_path, told, keep=True)
     assert (tmp_path / "small.download/set.zip").read_bytes() == served.content
@@ -74,7 +54,7 @@ def test_archives_are_kept_when_asked_and_used_again(
 
 
 def test_a_file_with_another_checksum_is_not_kept(
-    card: Build, told: Told, tmp_path: Path, served: Any
+    card: Build, told: Any, tmp_path: Path, served: Any
 ) -> None:
     wanted = "0" * 64
     expected = card(file={"sha256": wanted})
@@ -90,7 +70,7 @@ def test_a_file_with_another_checksum_is_not_kept(
 
 
 def test_an_md5_is_checked_where_no_sha256_is_published(
-    card: Build, told: Told, tmp_path: Path, served: Any
+    card: Build, told: Any, tmp_path: Path, served: Any
 ) -> None:
     card()  # fills the server
     digest = hashlib.md5(served.content, usedforsecurity=False).hexdigest()
@@ -101,19 +81,19 @@ def test_an_md5_is_checked_where_no_sha256_is_published(
 
 
 def test_without_a_published_checksum_what_was_found_is_said(
-    card: Build, told: Told, tmp_path: Path, served: Any
+    card: Build, told: Any, tmp_path: Path, served: Any
 ) -> None:
     known = card()
     # Of http, which the test server speaks, a card demands a checksum.
     unknown = known.files[0].model_copy(update={"sha256": None, "stated_by": ""})
     fetch(known.model_copy(update={"files": (unknown,)}), tmp_path, told)
-    (warning,) = told.warnings
+    (warning,) = told.notes
     assert "nobody has published a checksum of set.zip" in warning
     assert warning.endswith(f"its sha256 is {hashlib.sha256(served.content).hexdigest()}")
 
 
 def test_a_server_that_refuses_is_named_with_the_page(
-    card: Build, told: Told, tmp_path: Path, served: Any
+    card: Build, told: Any, tmp_path: Path, served: Any
 ) -> None:
     expected = card()
     served.statuses = [404]
@@ -123,7 +103,7 @@ def test_a_server_that_refuses_is_named_with_the_page(
 
 
 def test_ctrl_c_leaves_the_part_and_nothing_else(card: Build, served: Any, tmp_path: Path) -> None:
-    class Interrupted(Told):
+    class Interrupted(Silent):
         def warn(self, line: str) -> None:
             raise KeyboardInterrupt
 
@@ -135,15 +115,15 @@ def test_ctrl_c_leaves_the_part_and_nothing_else(card: Build, served: Any, tmp_p
         fetch(expected, tmp_path, Interrupted())
     assert below(tmp_path) == {f"small.download/set.zip.part{more}" for more in ("", ".etag")}
     assert state_of(expected, tmp_path) == (False, pytest.approx(0.131, abs=0.001))
-    fetch(expected, tmp_path, Told())
+    fetch(expected, tmp_path, Silent())
     assert served.starts() == ["", f"bytes={1 << 17}-"]
-    assert below(tmp_path) == {f"small/{name}" for name in PICTURES}
+    assert below(tmp_path) == {f"small/{name}" for name in served.pictures}
     assert state_of(expected, tmp_path) == (True, 0.0)
 
 
 @pytest.mark.parametrize("problem", [KeyboardInterrupt, OSError(28, "No space left on device")])
 def test_a_half_unpacked_folder_is_never_left_as_if_whole(
-    card: Build, told: Told, tmp_path: Path, served: Any, monkeypatch: pytest.MonkeyPatch,
+    card: Build, told: Any, tmp_path: Path, served: Any, monkeypatch: pytest.MonkeyPatch,
     problem: Any,
 ) -> None:  # fmt: skip
     def break_off(archive: Path, folder: Path, step: object) -> None:
@@ -161,7 +141,7 @@ def test_a_half_unpacked_folder_is_never_left_as_if_whole(
 
 
 def test_an_evil_archive_leaves_no_folder(
-    card: Build, told: Told, tmp_path: Path, served: Any
+    card: Build, told: Any, tmp_path: Path, served: Any
 ) -> None:
     card()
     served.content = served.content.replace(b"set/a/1.png", b"../../1.png")
@@ -172,7 +152,7 @@ def test_an_evil_archive_leaves_no_folder(
 
 
 def test_a_disk_that_is_too_small_is_refused_before(
-    card: Build, told: Told, tmp_path: Path, served: Any, monkeypatch: pytest.MonkeyPatch
+    card: Build, told: Any, tmp_path: Path, served: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected, disk = card(file={"megabytes": 40.0}), SimpleNamespace(free=250_000_000)
     monkeypatch.setattr(room.shutil, "disk_usage", lambda _: disk)
@@ -183,7 +163,7 @@ def test_a_disk_that_is_too_small_is_refused_before(
     fetch(expected, tmp_path, told)
 
 
-def test_two_at_once_are_refused(card: Build, told: Told, tmp_path: Path) -> None:
+def test_two_at_once_are_refused(card: Build, told: Any, tmp_path: Path) -> None:
     (tmp_path / "small.download").mkdir()
     with (
         FileLock(tmp_path / "small.download/lock"),
@@ -196,7 +176,7 @@ BY_HAND = {"account": "Register, and download it.", "file": {"url": None}}
 
 
 def test_what_needs_an_account_says_what_to_do(
-    card: Build, told: Told, tmp_path: Path, served: Any
+    card: Build, told: Any, tmp_path: Path, served: Any
 ) -> None:
     with pytest.raises(DataNotFoundError) as caught:
         fetch(card(**BY_HAND), tmp_path, told)
@@ -208,7 +188,7 @@ def test_what_needs_an_account_says_what_to_do(
 
 
 def test_what_was_got_by_hand_is_checked_and_unpacked(
-    card: Build, told: Told, tmp_path: Path, served: Any
+    card: Build, told: Any, tmp_path: Path, served: Any
 ) -> None:
     expected, file = card(**BY_HAND), tmp_path / "small.download/set.zip"
     file.parent.mkdir()
@@ -218,12 +198,12 @@ def test_what_was_got_by_hand_is_checked_and_unpacked(
     assert file.read_bytes() == b"something else"  # it is theirs
     file.write_bytes(served.content)
     fetch(expected, tmp_path, told)
-    assert below(tmp_path) == {f"small/{name}" for name in PICTURES}
+    assert below(tmp_path) == {f"small/{name}" for name in served.pictures}
     assert served.asked == []
 
 
 def test_a_file_that_is_no_archive_lies_beside(
-    card: Build, told: Told, tmp_path: Path, served: Any
+    card: Build, told: Any, tmp_path: Path, served: Any
 ) -> None:
     whole = card()
     digest = hashlib.sha256(served.content).hexdigest()
@@ -236,8 +216,8 @@ def test_a_file_that_is_no_archive_lies_beside(
     assert (tmp_path / "small/set/pairs.txt").read_bytes() == served.content
 
 
-def test_an_archive_of_another_shape_is_said(card: Build, told: Told, tmp_path: Path) -> None:
+def test_an_archive_of_another_shape_is_said(card: Build, told: Any, tmp_path: Path) -> None:
     fetch(card(data="pictures"), tmp_path, told)
-    (warning,) = told.warnings
+    (warning,) = told.notes
     assert "speaks of 'pictures', which is not in" in warning
     assert "it holds set: give --data the right one" in warning

@@ -5,13 +5,23 @@ from pathlib import Path
 
 import pytest
 
-from tests.framework.catalogue.test_card import CARD, URL
 from transfer.catalogue import installed
 from transfer.catalogue.installed import read_catalogue
 from transfer.errors import BrokenPromiseError, DataNotFoundError
 
 Install = Callable[..., None]
-GOOD = CARD.format(more="", file=URL)
+GOOD = """
+[small]
+title = "A small set"
+page = "https://example.org"
+licence = "CC0"
+pictures = 4
+classes = 2
+layout = "class folders"
+split = "rows are drawn"
+citation = "Nobody 2020"
+files = [{ name = "set.zip", megabytes = 1500, url = "https://example.org/set.zip" }]
+"""
 
 
 @pytest.fixture
