@@ -1,5 +1,4 @@
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,7 +7,7 @@ from pydantic import Field
 from transfer.errors import RecipeError
 from transfer.overlay import Layer, parse_assignments, read_layer, settle
 from transfer.recipe import Recipe, Strategy
-from transfer.settings import Settings, TaskSettings, TrainingSettings
+from transfer.settings import TaskSettings, TrainingSettings
 
 
 class Chips(TaskSettings):
@@ -21,15 +20,6 @@ class Chips(TaskSettings):
 
 
 TASK_RECIPE = Recipe(size=64, training=TrainingSettings(layer_decay=0.9)).with_task(Chips(bands=4))
-
-
-def names(model: type[Settings], prefix: str = "") -> Iterator[str]:
-    """Yield the dotted name of every setting, from the model's fields alone."""
-    for name, about in model.model_fields.items():
-        if isinstance(about.default, Settings):
-            yield from names(type(about.default), f"{prefix}{name}.")
-        else:
-            yield prefix + name
 
 
 def refused(*assignments: str, defaults: Recipe = TASK_RECIPE) -> list[str]:
