@@ -10,8 +10,8 @@ import transfer
 from transfer.plugin.discovery import installed_tasks
 
 HEAVY = {
-    "albumentations", "cv2", "matplotlib", "mlflow", "pandas", "pydicom", "rasterio", "sklearn",
-    "timm", "torch",
+    "albumentations", "cv2", "matplotlib", "mlflow", "pandas", "pydicom", "rasterio", "requests",
+    "sklearn", "timm", "torch",
 }  # fmt: skip
 _COMMAND = """
 import sys

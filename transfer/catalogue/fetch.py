@@ -5,12 +5,12 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 from filelock import FileLock, Timeout
 
 from transfer.catalogue.card import Card, File
 from transfer.catalogue.download import download
+from transfer.catalogue.places import downloads_of, folder_of, state_of
 from transfer.catalogue.unpack import ARCHIVES, unpack, unpacked_size
 from transfer.errors import DataNotFoundError, FetchError, OutputError, TransferError
 from transfer.progress import Progress
@@ -18,30 +18,6 @@ from transfer.samples.new_folder import new_folder
 
 _SPARE = 200  # MB that a disk is left with
 _LOCK = "lock"
-
-
-class State(NamedTuple):
-    """What of a data set is on disk: its folder where all of it is, and MB of its files."""
-
-    whole: bool
-    megabytes: float
-
-
-def folder_of(card: Card, below: Path) -> Path:
-    """Return the folder that the data set is unpacked into."""
-    return below / card.name
-
-
-def downloads_of(card: Card, below: Path) -> Path:
-    """Return the folder that its files are downloaded into, and looked for."""
-    return below / f"{card.name}.download"
-
-
-def state_of(card: Card, below: Path) -> State:
-    """Return what of a data set lies below a folder."""
-    found = [path for path in downloads_of(card, below).glob("*") if path.is_file()]
-    size = sum(path.stat().st_size for path in found) / 1e6
-    return State(_is_filled(folder_of(card, below)), size)
 
 
 def fetch(card: Card, below: Path, progress: Progress, *, keep: bool = False) -> Path:
@@ -63,7 +39,7 @@ def fetch(card: Card, below: Path, progress: Progress, *, keep: bool = False) ->
         OutputError: the folder cannot be written.
     """
     folder, downloads = folder_of(card, below), downloads_of(card, below)
-    if _is_filled(folder):
+    if state_of(card, below).whole:
         progress.say(f"have       {card.title} is in {folder}; nothing was done")
         return folder
     _refuse_missing(card, downloads)
@@ -76,10 +52,6 @@ def fetch(card: Card, below: Path, progress: Progress, *, keep: bool = False) ->
             shutil.rmtree(downloads)
     _warn_of_other_shape(card, folder, progress)
     return folder
-
-
-def _is_filled(folder: Path) -> bool:
-    return folder.is_dir() and any(folder.iterdir())
 
 
 def _refuse_missing(card: Card, downloads: Path) -> None:

@@ -59,8 +59,9 @@ def fetch(
     ] = False,
 ) -> None:
     """Download a public data set, check it and unpack it; broken off, it goes on."""
-    from transfer.catalogue.fetch import downloads_of, fetch  # noqa: PLC0415  # requests
+    from transfer.catalogue.fetch import fetch  # noqa: PLC0415  # requests
     from transfer.catalogue.installed import read_catalogue  # noqa: PLC0415  # pydantic
+    from transfer.catalogue.places import downloads_of  # noqa: PLC0415  # likewise
 
     found = read_catalogue().card(card)
     try:
@@ -104,7 +105,7 @@ def write_samples(name: str, folder: Path, count: int, seed: int) -> None:
 
 
 def _show(card: "Card", below: Path) -> None:
-    from transfer.catalogue.fetch import folder_of  # noqa: PLC0415  # requests
+    from transfer.catalogue.places import folder_of  # noqa: PLC0415  # pydantic
 
     OUT.print(f"{card.name:<10} {card.title}")
     facts = {
@@ -138,7 +139,7 @@ def _origin(file: "File") -> str:
 
 
 def _whereabouts(card: "Card", below: Path) -> str:
-    from transfer.catalogue.fetch import downloads_of, folder_of, state_of  # noqa: PLC0415
+    from transfer.catalogue.places import downloads_of, folder_of, state_of  # noqa: PLC0415
 
     state = state_of(card, below)
     if state.whole:

@@ -10,7 +10,8 @@ from filelock import FileLock
 
 from transfer.catalogue import fetch as room
 from transfer.catalogue.card import Card
-from transfer.catalogue.fetch import fetch, state_of
+from transfer.catalogue.fetch import fetch
+from transfer.catalogue.places import state_of
 from transfer.errors import DataNotFoundError, FetchError, OutputError
 from transfer.progress import Silent
 
