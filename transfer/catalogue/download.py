@@ -118,6 +118,8 @@ def _answer(url: str, headers: dict[str, str]) -> Iterator[requests.Response]:
 
 
 def _refuse(url: str, answer: requests.Response) -> None:
+    if url.startswith("https:") and not answer.url.startswith("https:"):
+        raise FetchError(f"{url} leads to {answer.url}, which anybody on the way may change")
     if answer.status_code in _AGAIN:
         raise _PassingError(f"the server says {answer.status_code} {answer.reason}")
     if answer.status_code not in {_WHOLE, _PART, _BEYOND}:

@@ -139,6 +139,16 @@ def test_a_file_that_is_not_there_is_not_asked_for_twice(
     assert left(tmp_path) == []
 
 
+def test_an_address_that_leads_away_from_https_is_refused(
+    served: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = room.requests.get  # type: ignore[attr-defined]
+    monkeypatch.setattr(room.requests, "get", lambda _, **rest: sent(served.url, **rest))  # type: ignore[attr-defined]
+    with pytest.raises(FetchError, match="https://example.org/set.zip leads to http://127.0.0.1"):
+        download("https://example.org/set.zip", tmp_path / "set.zip", Silent())
+    assert left(tmp_path) == []
+
+
 def test_a_silent_server_is_given_up(
     served: Any, get: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

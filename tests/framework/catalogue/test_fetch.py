@@ -173,6 +173,12 @@ def test_two_at_once_are_refused(card: Build, told: Any, tmp_path: Path) -> None
         fetch(card(), tmp_path, told)
 
 
+def test_a_place_below_a_file_is_refused(card: Build, told: Any, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="small.download' cannot be read or written: .*Not a dir"):
+        fetch(card(), tmp_path / "file", told)
+
+
 BY_HAND = {"account": "Register, and download it.", "file": {"url": None}}
 
 
