@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from transfer.cli.app import main
+from transfer.progress import Silent
 from transfer.tracking.tracker import DataInput, RunDescription, Status
 
 # Read by torch when it is imported: pytest-xdist already runs one test process on every core.
@@ -114,3 +115,22 @@ class Recorder:
 @pytest.fixture
 def recorder() -> Recorder:
     return Recorder()
+
+
+class Told(Silent):
+    """A Progress that remembers what a person is told."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.notes: list[str] = []
+
+    def say(self, line: str) -> None:
+        self.lines.append(line)
+
+    def warn(self, line: str) -> None:
+        self.notes.append(line)
+
+
+@pytest.fixture
+def told() -> Told:
+    return Told()

@@ -14,6 +14,7 @@
   + StoreError            a run store that cannot be read or written
   + RunNotFoundError      no run of that name
   + OutputError           a place that cannot be written to
+  + FetchError            a data set that cannot be fetched, or is not what its card says
   + ProcessError          processes that cannot go on together
 """
 
@@ -72,6 +73,10 @@ class RunNotFoundError(TransferError, LookupError):
 
 class OutputError(TransferError, OSError):
     """A place that cannot be written to."""
+
+
+class FetchError(TransferError, RuntimeError):
+    """A public data set that cannot be fetched, or is not what its card says."""
 
 
 class ProcessError(TransferError, RuntimeError):

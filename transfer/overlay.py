@@ -22,7 +22,10 @@ _S = TypeVar("_S", bound=Settings)
 
 @dataclass(frozen=True)
 class Layer:
-    """Changes that lie over the defaults, and where they came from."""
+    """Changes that lie over the defaults, and where they came from.
+
+    A name may be nested or dotted: {"split": {"test": 0.2}} is {"split.test": 0.2}.
+    """
 
     origin: str
     changes: Mapping[str, Any]
@@ -54,8 +57,9 @@ def settle(defaults: Recipe, layers: Iterable[Layer] = ()) -> Settled:
     merged = defaults.model_dump()
     origins = _task_origins(defaults)
     for layer in layers:
-        merged = _merge(merged, layer.changes)
-        origins |= dict.fromkeys(dotted(layer.changes), layer.origin)
+        changes = _spelled_out(layer.changes)
+        merged = _merge(merged, changes)
+        origins |= dict.fromkeys(dotted(changes), layer.origin)
     mistakes: list[str] = []
     task = _validate(type(defaults.task), merged.pop("task"), "task.", mistakes)
     recipe = _validate(type(defaults), merged, "", mistakes)
@@ -95,11 +99,19 @@ def parse_assignments(assignments: Iterable[str]) -> Layer:
             raise RecipeError(
                 f"--set {assignment!r}: write --set key=value, as in training.patience=3"
             )
-        parsed = _value(value)
-        for part in reversed(key.strip().split(".")):
-            parsed = {part: parsed}
-        changes = _merge(changes, parsed)
+        changes = _merge(changes, _spelled_out({key.strip(): _value(value)}))
     return Layer("--set", changes)
+
+
+def _spelled_out(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return changes with dotted names nested; within a setting, a dot is part of a key."""
+    nested: dict[str, Any] = {}
+    for name, value in changes.items():
+        inner = value
+        for part in reversed(name.split(".")):
+            inner = {part: inner}
+        nested = _merge(nested, inner)
+    return nested
 
 
 def _value(text: str) -> Any:

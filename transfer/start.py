@@ -43,7 +43,7 @@ class Request:
         data: a folder or a table.
         everyday: the everyday settings that were given, by their names in the recipe.
         recipe: a .toml file, or the recipe.json of a run.
-        settings: any other settings, nested as in the recipe.
+        settings: any other settings, nested or dotted as in the recipe.
         name: of the run; unset makes one of what the run does.
         split: an earlier run whose rows stay in the splits they were in.
         out: folder of the run store.
@@ -132,7 +132,7 @@ def fit(  # noqa: PLR0913  # the everyday settings, each by its name
         seed: moves first weights, order and views; never the split.
         name: of the run.
         recipe: a .toml file, or the recipe.json that a run keeps.
-        settings: any other settings, nested: {"split": {"test": 0.2}, "task": {"flip": False}}.
+        settings: any other settings: {"split.test": 0.2, "task": {"flip": False}}.
         split: an earlier run whose rows stay in the splits they were in.
         out: folder of the run store.
         tracking_uri: of an MLflow server; unset takes MLFLOW_TRACKING_URI, else `out`.

@@ -10,8 +10,8 @@ import transfer
 from transfer.plugin.discovery import installed_tasks
 
 HEAVY = {
-    "albumentations", "cv2", "matplotlib", "mlflow", "pandas", "pydicom", "rasterio", "sklearn",
-    "timm", "torch",
+    "albumentations", "cv2", "matplotlib", "mlflow", "pandas", "pydicom", "rasterio", "requests",
+    "sklearn", "timm", "torch",
 }  # fmt: skip
 _COMMAND = """
 import sys
@@ -37,7 +37,11 @@ def test_the_package_alone_loads_nothing_heavy() -> None:
     assert not loaded_by("import transfer")
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["fit", "--help"], ["tasks"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["fit", "--help"], ["tasks"], ["data"], ["data", "eurosat_rgb"]],
+    ids=" ".join,
+)
 def test_looking_around_loads_nothing_heavy(arguments: Sequence[str]) -> None:
     assert not loaded_by(_COMMAND.format(arguments=list(arguments)))
 

@@ -1,5 +1,4 @@
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,7 +7,7 @@ from pydantic import Field
 from transfer.errors import RecipeError
 from transfer.overlay import Layer, parse_assignments, read_layer, settle
 from transfer.recipe import Recipe, Strategy
-from transfer.settings import Settings, TaskSettings, TrainingSettings
+from transfer.settings import TaskSettings, TrainingSettings
 
 
 class Chips(TaskSettings):
@@ -21,15 +20,6 @@ class Chips(TaskSettings):
 
 
 TASK_RECIPE = Recipe(size=64, training=TrainingSettings(layer_decay=0.9)).with_task(Chips(bands=4))
-
-
-def names(model: type[Settings], prefix: str = "") -> Iterator[str]:
-    """Yield the dotted name of every setting, from the model's fields alone."""
-    for name, about in model.model_fields.items():
-        if isinstance(about.default, Settings):
-            yield from names(type(about.default), f"{prefix}{name}.")
-        else:
-            yield prefix + name
 
 
 def refused(*assignments: str, defaults: Recipe = TASK_RECIPE) -> list[str]:
@@ -66,6 +56,16 @@ def test_the_uppermost_layer_wins_and_each_setting_knows_where_it_came_from() ->
         "task.flip": (False, "--set"),
         "task.bands": (4, "task"),
     }
+
+
+def test_names_may_be_dotted_as_a_recipe_prints_them() -> None:
+    dotted = {"training.patience": 2, "training": {"warmup": 0.2}, "task.flip": False}
+    nested = {"training": {"patience": 2, "warmup": 0.2}, "task": {"flip": False}}
+    assert settle(TASK_RECIPE, [Layer("mine", dotted)]) == settle(
+        TASK_RECIPE, [Layer("mine", nested)]
+    )
+    with pytest.raises(RecipeError, match="training.patienc: no such setting; did you mean train"):
+        settle(TASK_RECIPE, [Layer("mine", {"training.patienc": 2})])
 
 
 def test_every_setting_has_an_origin() -> None:

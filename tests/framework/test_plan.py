@@ -24,20 +24,6 @@ from transfer.settings import TaskSettings
 pytestmark = pytest.mark.usefixtures("own_caches")
 
 
-class Told(Silent):
-    """A Progress that remembers lines."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-        self.notes: list[str] = []
-
-    def say(self, line: str) -> None:
-        self.lines.append(line)
-
-    def warn(self, line: str) -> None:
-        self.notes.append(line)
-
-
 class Unchanged:
     """An Augmentation that changes nothing."""
 
@@ -56,18 +42,18 @@ TASK = Task(
     recipe=Recipe(backbone="test_resnet", size=32),
 )
 
-Make = Callable[..., tuple[Plan, Told]]
+Make = Callable[..., tuple[Plan, Any]]
 
 
 @pytest.fixture
-def planned() -> Make:
+def planned(told: Any) -> Make:
     """Make a plan with these settings over the task's; return it and what was said."""
 
-    def make(data: Path, task: Task = TASK, **settings: Any) -> tuple[Plan, Told]:
-        told = Told()
+    def make(data: Path, task: Task = TASK, **settings: Any) -> tuple[Plan, Any]:
+        heard = type(told)()
         layers = [Layer("test", {"weights": "none", **settings})]
         find_model: Any = lambda run: pytest.fail(f"run {run} was looked for")  # noqa: E731
-        return make_plan(task, data, layers, find_model=find_model, progress=told), told
+        return make_plan(task, data, layers, find_model=find_model, progress=heard), heard
 
     return make
 

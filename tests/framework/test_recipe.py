@@ -2,25 +2,15 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
 from transfer.errors import RecipeError
 from transfer.overlay import parse_assignments, settle
 from transfer.plugin.discovery import installed_tasks, load_task
 from transfer.recipe import Recipe, Strategy
-from transfer.settings import Settings, TaskSettings, TrainingSettings
+from transfer.settings import Settings, TrainingSettings
 
-
-class Chips(TaskSettings):
-    """Settings of a task that is not installed."""
-
-    bands: int = Field(default=3, ge=1)
-    """How many."""
-    flip: bool = True
-    """Whether."""
-
-
-TASK_RECIPE = Recipe(size=64, training=TrainingSettings(layer_decay=0.9)).with_task(Chips(bands=4))
+RECIPES = [Recipe(), *(load_task(entry.name).defaults() for entry in installed_tasks())]
 
 
 def names(model: type[Settings], prefix: str = "") -> Iterator[str]:
@@ -33,9 +23,7 @@ def names(model: type[Settings], prefix: str = "") -> Iterator[str]:
 
 
 def test_every_setting_has_a_dotted_name_and_a_meaning() -> None:
-    recipes = [Recipe(), TASK_RECIPE]
-    recipes += [load_task(entry.name).defaults() for entry in installed_tasks()]
-    for recipe in recipes:
+    for recipe in RECIPES:
         own = {name for name in names(type(recipe)) if name != "task"}
         own |= set(names(type(recipe.task), "task."))
         meanings = recipe.meanings()
@@ -45,11 +33,12 @@ def test_every_setting_has_a_dotted_name_and_a_meaning() -> None:
 
 
 def test_dotted_values_are_what_json_can_hold() -> None:
-    assert json.loads(json.dumps(TASK_RECIPE.dotted())) == TASK_RECIPE.dotted()
+    for recipe in RECIPES:
+        assert json.loads(json.dumps(recipe.dotted())) == recipe.dotted()
 
 
 def test_a_recipe_is_frozen_at_every_depth() -> None:
-    for settings, name in ((TASK_RECIPE, "epochs"), (TASK_RECIPE.training, "warmup")):
+    for settings, name in ((RECIPES[-1], "epochs"), (RECIPES[-1].training, "warmup")):
         with pytest.raises(ValidationError, match="frozen"):
             setattr(settings, name, 1)
 

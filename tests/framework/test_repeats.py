@@ -1,10 +1,8 @@
 """Folds and learning curves: several runs on a handful of pictures and a tiny network."""
 
 import io
-import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -12,40 +10,17 @@ import pandas as pd
 import pytest
 from sklearn.metrics import balanced_accuracy_score
 
-from transfer.assembly import Place
 from transfer.errors import TrainingError
-from transfer.experiment import RunResult, run
-from transfer.images.pictures import Pixels
+from transfer.experiment import RunResult
 from transfer.overlay import Layer
 from transfer.plan import Plan, make_plan
 from transfer.plugin.task import Task
 from transfer.progress import Silent
 from transfer.repeats import _pooled, cross_validate, learning_curve
-from transfer.samples.layouts.detect import read_layout
 from transfer.samples.manifest import Manifest
 from transfer.samples.predictions import Predictions
 
 pytestmark = pytest.mark.usefixtures("own_caches")
-
-
-class Plain:
-    """An Augmentation that changes nothing."""
-
-    def set_random_state(
-        self, random_generator: np.random.Generator, py_random: random.Random
-    ) -> None:
-        """Draw nothing."""
-
-    def __call__(self, *, image: Pixels, row: object) -> Mapping[str, Pixels]:
-        return {"image": image}
-
-
-TASK = Task(
-    name="demo",
-    summary="pictures",
-    read_manifest=lambda data, _: read_layout(data),
-    augment=lambda _size, _settings: Plain(),
-)
 SETTINGS = {
     "backbone": "test_resnet", "weights": "none", "strategy": "probe", "epochs": 1, "size": 32,
     "batch_size": 8, "machine": {"device": "cpu", "threads": 1}, "split": {"test": 0.2},
@@ -53,46 +28,40 @@ SETTINGS = {
 
 
 @pytest.fixture(autouse=True)
-def _no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("confusion_matrix", "learning_curves", "picture_grid", "reliability_diagram"):
-        monkeypatch.setattr(f"transfer.logbook.{name}", lambda *_, **__: b"drawn")
+def _no_curve(no_figures: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("transfer.repeats.data_curve", lambda *_: b"drawn")
 
 
 @pytest.fixture
-def planned(class_folders: Callable[..., Path]) -> Callable[..., Plan]:
+def planned(
+    class_folders: Callable[..., Path], small_task: Task, no_run: Callable[[str], Path]
+) -> Callable[..., Plan]:
     data = class_folders({"cat": 15, "dog": 15})
 
     def plan(**settings: Any) -> Plan:
         layers = [Layer("test", SETTINGS), Layer("test", settings)]
-        return make_plan(TASK, data, layers, find_model=no_run, progress=Silent())
+        return make_plan(small_task, data, layers, find_model=no_run, progress=Silent())
 
     return plan
-
-
-def no_run(name: str) -> Path:
-    pytest.fail(f"run {name} was looked for")
 
 
 class Runs:
     """Carries out plans, each with a recorder of its own."""
 
-    def __init__(self, recorder: Any) -> None:
-        self._kind = type(recorder)
+    def __init__(self, recorder: Any, carry_out: Callable[..., RunResult]) -> None:
+        self._kind, self._carry_out = type(recorder), carry_out
         self.plans: list[Plan] = []
         self.recorders: list[Any] = []
 
     def __call__(self, plan: Plan) -> RunResult:
         self.plans.append(plan)
         self.recorders.append(self._kind())
-        with TemporaryDirectory() as folder:
-            place = Place(no_run, Path(folder).joinpath)
-            return run(plan, self.recorders[-1], Silent(), place, log_pictures=False)
+        return self._carry_out(plan, self.recorders[-1], log_pictures=False)
 
 
 @pytest.fixture
-def runs(recorder: Any) -> Runs:
-    return Runs(recorder)
+def runs(recorder: Any, carry_out: Callable[..., RunResult]) -> Runs:
+    return Runs(recorder, carry_out)
 
 
 def test_folds_are_pooled_over_every_row_that_is_not_test(

@@ -5,25 +5,11 @@ import pytest
 from PIL import Image
 
 from tasks.labelled_images.samples import SHAPES, write_samples
-from transfer.errors import OutputError
 
 
 def _bytes(folder: Path) -> dict[str, bytes]:
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
-
-
-def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
-    write_samples(tmp_path / "a", 20, seed=3)
-    write_samples(tmp_path / "b", 20, seed=3)
-    assert _bytes(tmp_path / "a") == _bytes(tmp_path / "b")
-
-
-def test_another_seed_gives_other_pictures(tmp_path: Path) -> None:
-    write_samples(tmp_path / "a", 10, seed=0)
-    write_samples(tmp_path / "b", 10, seed=1)
-    first, second = _bytes(tmp_path / "a"), _bytes(tmp_path / "b")
-    assert not set(first.values()) & set(second.values())
 
 
 @pytest.mark.parametrize("count", [3, 40, 47])
@@ -74,31 +60,3 @@ def _filled(folder: Path) -> list[float]:
         reach = np.linalg.norm(where - where.mean(0), axis=1).max()
         shares.append(inside.sum() / (np.pi * reach**2))
     return shares
-
-
-def test_a_folder_in_use_is_refused_and_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "mine.txt").write_text("keep me")
-    with pytest.raises(OutputError, match="not empty"):
-        write_samples(tmp_path, 10, seed=0)
-    assert _bytes(tmp_path) == {"mine.txt": b"keep me"}
-
-
-def test_an_empty_folder_is_taken(tmp_path: Path) -> None:
-    (tmp_path / "shapes").mkdir()
-    write_samples(tmp_path / "shapes", 10, seed=0)
-    assert len(_bytes(tmp_path / "shapes")) == 10
-
-
-def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    written: list[Path] = []
-
-    def fill(path: Path, data: bytes) -> int:
-        written.append(path)
-        if len(written) > 3:
-            raise OSError(28, "No space left on device")
-        return path.open("wb").write(data)
-
-    monkeypatch.setattr(Path, "write_bytes", fill)
-    with pytest.raises(OutputError, match="No space left"):
-        write_samples(tmp_path / "shapes", 10, seed=0)
-    assert list(tmp_path.iterdir()) == []

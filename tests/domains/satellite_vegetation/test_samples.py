@@ -5,7 +5,6 @@ import pytest
 from PIL import Image
 
 from tasks.satellite_vegetation.samples import draw_chip, write_samples
-from transfer.errors import OutputError
 
 # The ten classes of Helber et al. 2019, table II, and the mean red, green and blue of the first
 # 300 chips of each in EuroSAT RGB.
@@ -26,19 +25,6 @@ EUROSAT_MEANS = {
 def _bytes(folder: Path) -> dict[str, bytes]:
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
-
-
-def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
-    write_samples(tmp_path / "a", 20, seed=3)
-    write_samples(tmp_path / "b", 20, seed=3)
-    assert _bytes(tmp_path / "a") == _bytes(tmp_path / "b")
-
-
-def test_another_seed_gives_other_chips(tmp_path: Path) -> None:
-    write_samples(tmp_path / "a", 10, seed=0)
-    write_samples(tmp_path / "b", 10, seed=1)
-    first, second = _bytes(tmp_path / "a"), _bytes(tmp_path / "b")
-    assert not set(first.values()) & set(second.values())
 
 
 def test_a_smaller_count_gives_the_first_chips(tmp_path: Path) -> None:
@@ -85,37 +71,3 @@ def test_mean_colours_are_near_those_of_real_chips(name: str) -> None:
 def test_chips_of_a_class_differ_in_light_as_well_as_in_pattern() -> None:
     means = [draw_chip("Residential", number, seed=0).mean() for number in range(16)]
     assert np.std(means) > 10
-
-
-def test_a_folder_in_use_is_refused_and_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "mine.txt").write_text("keep me")
-    with pytest.raises(OutputError, match="not empty"):
-        write_samples(tmp_path, 10, seed=0)
-    assert _bytes(tmp_path) == {"mine.txt": b"keep me"}
-
-
-def test_an_empty_folder_is_taken(tmp_path: Path) -> None:
-    (tmp_path / "chips").mkdir()
-    write_samples(tmp_path / "chips", 10, seed=0)
-    assert len(_bytes(tmp_path / "chips")) == 10
-
-
-def test_a_place_that_cannot_hold_a_folder_is_an_output_error(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="cannot be written"):
-        write_samples(tmp_path / "file" / "chips", 10, seed=0)
-
-
-def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    written: list[Path] = []
-
-    def fill(path: Path, data: bytes) -> int:
-        written.append(path)
-        if len(written) > 3:
-            raise OSError(28, "No space left on device")
-        return path.open("wb").write(data)
-
-    monkeypatch.setattr(Path, "write_bytes", fill)
-    with pytest.raises(OutputError, match="No space left"):
-        write_samples(tmp_path / "chips", 10, seed=0)
-    assert list(tmp_path.iterdir()) == []

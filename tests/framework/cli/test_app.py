@@ -31,11 +31,11 @@ def raising(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], None]:
 def test_help_lists_every_command(command_line: Command) -> None:
     typed = command_line("--help")
     assert typed.code == 0
-    commands = "demo fit recipe tasks samples runs ui store predict evaluate"
+    commands = "demo fit recipe tasks data fetch samples runs ui store predict evaluate"
     assert [name for name in commands.split() if name not in typed.out] == []
 
 
-@pytest.mark.parametrize("command", ["fit", "predict", "evaluate", "samples", "recipe"])
+@pytest.mark.parametrize("command", ["fit", "predict", "evaluate", "samples", "fetch", "recipe"])
 def test_a_command_without_its_arguments_says_what_is_missing(
     command_line: Command, command: str
 ) -> None:

@@ -3,8 +3,11 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from transfer.network.backbone import Network, Normalization, build_network
 from transfer.plugin.discovery import load_task
@@ -56,3 +59,21 @@ def folder(tmp_path: Path, network: Network, make_card: Callable[..., ModelCard]
     place = tmp_path / "model"
     write_model(place, network, make_card())
     return place
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[Path]:
+    """Five pictures of several sizes and formats, one of 16 bits."""
+    rng = np.random.default_rng(0)
+    paths = []
+    for number, (height, width, suffix) in enumerate(
+        [(40, 50, "png"), (32, 32, "png"), (64, 33, "jpg"), (20, 20, "png")]
+    ):
+        path = tmp_path / f"{number} é.{suffix}"
+        tint = rng.integers(0, 150, 3)
+        noise = rng.integers(0, 100, (height, width, 3)) + tint
+        Image.fromarray(noise.astype(np.uint8)).save(path)
+        paths.append(path)
+    deep = rng.integers(0, 2**16, (36, 36, 3)).astype(np.uint16)
+    cv2.imwrite(str(tmp_path / "deep.png"), deep)
+    return [*paths, tmp_path / "deep.png"]

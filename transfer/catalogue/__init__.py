@@ -1,0 +1,1 @@
+"""Public data sets: what is known of each, and how one comes onto this machine."""
