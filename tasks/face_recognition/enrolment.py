@@ -12,7 +12,7 @@ from tasks.face_recognition.gallery_file import GalleryFile
 from tasks.face_recognition.landmarks import COLUMNS, FILE, points_of, read_landmarks
 from transfer import Manifest, Predictor, Row
 from transfer.errors import DataNotFoundError, ImageError, ManifestError, StoreError
-from transfer.samples.layouts.folder import list_class_folders, list_pictures
+from transfer.samples.layouts.folder import Listing, list_class_folders, list_pictures
 from transfer.scoring.galleries import Gallery, enough_strangers, threshold_for
 
 _SHOWN = 5
@@ -42,7 +42,7 @@ def people_in(folder: Path) -> list[Row]:
     """
     if not folder.is_dir():
         raise DataNotFoundError(f"no folder {str(folder)!r}; a gallery is a folder for each person")
-    found = list_class_folders(folder)
+    found = list_class_folders(Listing(folder))
     images = [(image, each.label) for each in found.classes for image in each.pictures]
     if not images:
         raise DataNotFoundError(
