@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,7 @@ from transfer.errors import ImageError, ManifestError
 from transfer.images.pictures import Pixels
 from transfer.progress import Progress, Step
 from transfer.samples.manifest import Manifest, Row
-from transfer.samples.seen_files import Digests, FileState, SeenFiles
+from transfer.samples.seen_files import FileState, SeenFiles
 from transfer.samples.side_by_side import side_by_side
 
 _MOST_BROKEN = 0.1
@@ -27,6 +27,18 @@ _DIGEST = np.dtype("S16")
 
 Keep = Callable[[str, Pixels], object]
 """Takes the digest of decoded pixels, and the pixels; called from several threads."""
+
+
+class Digests(NamedTuple):
+    """16 hex digits each for the bytes of a file and for the pixels a reader makes of it."""
+
+    content: str
+    pixels: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Return the digests that `text` holds, one behind the other."""
+        return cls(*text.split())
 
 
 class Broken(NamedTuple):
@@ -77,8 +89,8 @@ def inspect(
     memory = SeenFiles(folder_of("digests", cache), reader)
     found = _Found(len(manifest))
     for part in _parts(np.arange(len(manifest))):
-        for number, digests in zip(part, memory.recall(_file_states(manifest, part)), strict=True):
-            found.add(number, digests)
+        for number, text in zip(part, memory.recall(_file_states(manifest, part)), strict=True):
+            found.add(number, None if text is None else Digests.parse(text))
     new = np.flatnonzero(found.content == b"")
     if len(new):
         with (
@@ -122,7 +134,7 @@ def _take_in(
         for number, file, look in looks:
             found.add(number, look)
             if isinstance(look, Digests):
-                seen.append((file, look))
+                seen.append((file, " ".join(look)))
             step.advance()
     finally:  # what was seen before an interrupt counts as well
         memory.remember(seen)
@@ -163,16 +175,9 @@ def pixels_digest(pixels: Pixels) -> str:
 def _file_states(manifest: Manifest, numbers: list[int]) -> list[FileState]:
     root = manifest.root.absolute()
     images = manifest.rows["image"].iloc[numbers].tolist()
-    states: dict[str, tuple[int, int]] = {}
-    for image in dict.fromkeys(images):
-        try:
-            about = (root / image).stat()
-        except OSError:
-            states[image] = (-1, -1)  # reading it will say why
-        else:
-            states[image] = (about.st_size, about.st_mtime_ns)
+    states = {image: FileState.of(root / image) for image in dict.fromkeys(images)}
     return [
-        FileState(str(root / image), manifest.row(number).part, *states[image])
+        states[image]._replace(part=manifest.row(number).part)
         for image, number in zip(images, numbers, strict=True)
     ]
 
