@@ -191,6 +191,7 @@ def _card(plan: Plan, network: Network, thresholds: Thresholds | None) -> ModelC
         own_reader=not plan.task.reads_as_all(recipe.bands),
         recipe=recipe.model_dump(mode="json"),
         thresholds=thresholds,
+        side_px=plan.side_px,
     )
 
 

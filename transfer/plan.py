@@ -39,6 +39,7 @@ class Plan:
         manifest: readable rows, each with its key and its split.
         broken: files that were left out, and why.
         name: what the run shall be called.
+        side_px: shorter side of the pictures before framing, the median; None if nobody looked.
         parent: id of the run that this one is a part of.
     """
 
@@ -48,6 +49,7 @@ class Plan:
     manifest: Manifest
     broken: tuple[Broken, ...]
     name: str
+    side_px: int | None = None
     parent: str | None = None
 
     @property
@@ -99,7 +101,7 @@ def make_plan(
     if recipe.epochs is None:
         settled = settled.with_values("data", epochs=recipe.passes(len(manifest.numbers("train"))))
     name = f"{recipe.backbone}-{recipe.strategy}-{recipe.size}px-seed{recipe.seed}"
-    return Plan(task, settled, data, manifest, inspected.broken, name)
+    return Plan(task, settled, data, manifest, inspected.broken, name, inspected.side_px)
 
 
 def pixel_store(recipe: Recipe, progress: Progress) -> PixelStore:

@@ -99,7 +99,8 @@ class Bands:
                 _refuse_far_from_unit(stored, pixels, empty, float(scales.flat[0]))
             np.clip(np.nan_to_num(pixels, copy=False), 0, 1, out=pixels)
         pixels[empty] = 0
-        return Land(np.ascontiguousarray(pixels.transpose(1, 2, 0)), ~empty.any(axis=0))
+        held = np.asarray(~empty.any(axis=0))
+        return Land(np.ascontiguousarray(pixels.transpose(1, 2, 0)), held)
 
 
 def read_bands(

@@ -29,16 +29,27 @@ Keep = Callable[[str, Pixels], object]
 """Takes the digest of decoded pixels, and the pixels; called from several threads."""
 
 
-class Digests(NamedTuple):
-    """16 hex digits each for the bytes of a file and for the pixels a reader makes of it."""
+class Look(NamedTuple):
+    """What was seen in a row.
+
+    Attributes:
+        content, pixels: 16 hex digits each for the bytes of the file and for what a reader makes of
+            it.
+        side_px: the shorter side of that.
+    """
 
     content: str
     pixels: str
+    side_px: int
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Return the digests that `text` holds, one behind the other."""
-        return cls(*text.split())
+        """Return the look that `str` made a text of."""
+        content, pixels, side_px = text.split()
+        return cls(content, pixels, int(side_px))
+
+    def __str__(self) -> str:
+        return f"{self.content} {self.pixels} {self.side_px}"
 
 
 class Broken(NamedTuple):
@@ -50,10 +61,17 @@ class Broken(NamedTuple):
 
 @dataclass(frozen=True)
 class Inspected:
-    """The readable rows, each with `content`, `pixels` and `key`, and what was left out."""
+    """What the files hold.
+
+    Attributes:
+        manifest: the readable rows, each with `content`, `pixels` and `key`.
+        broken: what was left out.
+        side_px: shorter side of the pictures as they are read, the median.
+    """
 
     manifest: Manifest
     broken: tuple[Broken, ...]
+    side_px: int
 
 
 @contextmanager
@@ -90,7 +108,7 @@ def inspect(
     found = _Found(len(manifest))
     for part in _parts(np.arange(len(manifest))):
         for number, text in zip(part, memory.recall(_file_states(manifest, part)), strict=True):
-            found.add(number, None if text is None else Digests.parse(text))
+            found.add(number, None if text is None else Look.parse(text))
     new = np.flatnonzero(found.content == b"")
     if len(new):
         with (
@@ -106,15 +124,16 @@ def inspect(
 
 
 class _Found:
-    """What was found in each row: digests, b"" where there are none, and reasons by number."""
+    """What was found in each row: digests, b"" where there are none, sides, reasons by number."""
 
     def __init__(self, rows: int) -> None:
         self.content, self.pixels = np.zeros(rows, _DIGEST), np.zeros(rows, _DIGEST)
+        self.side_px = np.zeros(rows, np.int64)
         self.reasons: dict[int, str] = {}
 
-    def add(self, number: int, look: Digests | str | None) -> None:
-        if isinstance(look, Digests):
-            self.content[number], self.pixels[number] = look
+    def add(self, number: int, look: Look | str | None) -> None:
+        if isinstance(look, Look):
+            self.content[number], self.pixels[number], self.side_px[number] = look
         elif look is not None:
             self.reasons[number] = look
 
@@ -124,7 +143,7 @@ def _parts(numbers: NDArray[np.int64]) -> Iterator[list[int]]:
 
 
 def _take_in(
-    looks: Iterable[tuple[int, FileState, Digests | str]],
+    looks: Iterable[tuple[int, FileState, Look | str]],
     found: _Found,
     memory: SeenFiles,
     step: Step,
@@ -133,17 +152,15 @@ def _take_in(
     try:
         for number, file, look in looks:
             found.add(number, look)
-            if isinstance(look, Digests):
-                seen.append((file, " ".join(look)))
+            if isinstance(look, Look):
+                seen.append((file, str(look)))
             step.advance()
     finally:  # what was seen before an interrupt counts as well
         memory.remember(seen)
 
 
-def _look(
-    manifest: Manifest, read: Callable[[Row], Pixels], keep: Keep, number: int
-) -> Digests | str:
-    """Return the digests of a row, or the reason why it has none."""
+def _look(manifest: Manifest, read: Callable[[Row], Pixels], keep: Keep, number: int) -> Look | str:
+    """Return what is seen in a row, or the reason why nothing is."""
     row = manifest.row(number)
     try:
         content = _content(row.source())
@@ -155,7 +172,7 @@ def _look(
         return f"cannot be read: {error.strerror or error}"
     digest = pixels_digest(pixels)
     keep(digest, pixels)
-    return Digests(content, digest)
+    return Look(content, digest, min(pixels.shape[:2]))
 
 
 def _content(source: Path | bytes) -> str:
@@ -200,7 +217,8 @@ def _sort_out(manifest: Manifest, found: _Found) -> Inspected:
     kept = manifest.keep(good).with_columns(
         content=found.content[good].astype(str), pixels=found.pixels[good].astype(str)
     )
-    return Inspected(kept.with_columns(key=_keys(kept)), broken)
+    side_px = int(np.median(found.side_px[good]))
+    return Inspected(kept.with_columns(key=_keys(kept)), broken, side_px)
 
 
 def _keys(manifest: Manifest) -> "pd.Series[str]":

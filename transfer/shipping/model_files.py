@@ -34,6 +34,8 @@ class ModelCard:
         own_reader: the task reads pictures in its own way, so that its package is needed.
         recipe: every setting of the run.
         thresholds: of a multi label target, and on which rows they were fitted.
+        side_px: shorter side of the pictures of the run before framing, the median: what a window
+            of a larger picture has to have. None where nobody noted it.
     """
 
     task: str
@@ -46,6 +48,7 @@ class ModelCard:
     own_reader: bool
     recipe: dict[str, Any]
     thresholds: Thresholds | None = None
+    side_px: int | None = None
 
 
 def write_model(folder: Path, network: Network, card: ModelCard) -> None:
