@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from transfer.experiment import RunResult
     from transfer.images.pictures import Pixels, read_picture
     from transfer.plugin.discovery import load_task
+    from transfer.plugin.judge import Judge
     from transfer.plugin.task import Augmentation, Task
     from transfer.recipe import Recipe
     from transfer.resumption import resume
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "Augmentation": "transfer.plugin.task",
+    "Judge": "transfer.plugin.judge",
     "Labelling": "transfer.samples.target",
     "Manifest": "transfer.samples.manifest",
     "ObjectSettings": "transfer.settings",
@@ -48,6 +50,7 @@ _HOME = {
 
 __all__ = [
     "Augmentation",
+    "Judge",
     "Labelling",
     "Manifest",
     "ObjectSettings",

@@ -20,8 +20,8 @@ from transfer.plan import Plan
 from transfer.processes import Processes
 from transfer.progress import Progress
 from transfer.rows import Rows
-from transfer.samples.predictions import Predictions, Thresholds
-from transfer.scoring.intervals import Score, score_with_intervals
+from transfer.samples.predictions import Predictions
+from transfer.scoring.intervals import Score
 from transfer.shipping.model_files import ModelCard, write_model
 from transfer.tracking.tracker import Status, Tracker
 
@@ -49,6 +49,8 @@ class RunResult:
         val: scores of the rows that selected, with `_low` and `_high` where there is an interval.
         test: scores of the rows that were looked at once, now; empty unless FINISHED.
         said: what was said row by row, by split.
+        shown: the scores that tell most, the one that selected first.
+        notice: what the task wants everyone to know who reads its scores.
     """
 
     run_id: str
@@ -61,6 +63,8 @@ class RunResult:
     val: Mapping[str, float]
     test: Mapping[str, float]
     said: Mapping[str, Predictions] = field(default_factory=dict, repr=False, compare=False)
+    shown: tuple[str, ...] = ()
+    notice: str = ""
 
 
 def run(
@@ -110,7 +114,7 @@ def run(
         def finish() -> RunResult:
             scores = _scored(said, plan, rows, logbook, learned.epoch)
             if said:
-                model = _card(plan, network, said["val"].thresholds)
+                model = _card(plan, network, said["val"])
                 tracker.keep_model(partial(write_model, network=network, card=model))
             status = _STATUS[learned.ended.ending]
             if status == "FAILED" or plan.parent is not None:
@@ -159,6 +163,8 @@ def _result(
         val=flat(scores.get("val", {})),
         test=flat(scores.get("test", {})),
         said=said,
+        shown=(plan.headline, *plan.judging.shown),
+        notice=plan.task.notice,
     )
 
 
@@ -166,11 +172,10 @@ def _scored(
     said: Mapping[str, Predictions], plan: Plan, rows: Rows, logbook: Logbook, epoch: int
 ) -> dict[str, dict[str, Score]]:
     """Return the scores of what was said, by split, and keep all of it."""
-    scores = {
-        split: score_with_intervals(predictions, rows.scorer) for split, predictions in said.items()
-    }
+    scores = {split: rows.judging.scores(predictions) for split, predictions in said.items()}
     for split, predictions in said.items():
         logbook.scores(split, predictions, scores[split], epoch)
+        logbook.drawings(split, rows.judging.figures(predictions))
     if "test" in said:
         logbook.mistakes(rows.pictures, plan.manifest.numbers("test"), said["test"])
     if said:
@@ -178,7 +183,7 @@ def _scored(
     return scores
 
 
-def _card(plan: Plan, network: Network, thresholds: Thresholds | None) -> ModelCard:
+def _card(plan: Plan, network: Network, decided: Predictions) -> ModelCard:
     recipe = plan.settled.recipe
     return ModelCard(
         task=plan.task.name,
@@ -190,7 +195,8 @@ def _card(plan: Plan, network: Network, thresholds: Thresholds | None) -> ModelC
         head={**recipe.head.model_dump(mode="json"), "stages": network.stages},
         own_reader=not plan.task.reads_as_all(recipe.bands),
         recipe=recipe.model_dump(mode="json"),
-        thresholds=thresholds,
+        thresholds=decided.thresholds,
+        decisions=decided.decisions,
         side_px=plan.side_px,
     )
 

@@ -4,11 +4,13 @@ import io
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from transfer.drawing import png
 from transfer.figures import (
     average_precisions,
     confusion_matrix,
@@ -29,6 +31,9 @@ from transfer.scoring.intervals import Score, per_class_table
 from transfer.scoring.metrics import SCORECARDS, confusion, guesses, mistakes, reliability
 from transfer.tracking.environment import environment_tags
 from transfer.tracking.tracker import HEADLINE_TAG, THROUGHPUT, DataInput, RunDescription, Tracker
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 SPLIT_TABLE = "data/split.parquet"
 _SHOWN_ROWS, _SHOWN_VIEWS, _SHOWN_MISTAKES = 4, 7, 24
@@ -125,26 +130,30 @@ class Logbook:
             diagram = reliability_diagram(reliability(predictions), scores["ece"].value)
             self._tracker.keep(f"figures/{split}_reliability.png", diagram)
 
+    def drawings(self, split: str, figures: Mapping[str, "Figure"]) -> None:
+        """Keep what the domain drew of a split."""
+        for name, figure in figures.items():
+            self._tracker.keep(f"figures/{split}_{name}.png", png(figure))
+
     def table(self, path: str, table: pd.DataFrame) -> None:
         """Keep a table as .parquet or .csv."""
         self._keep_table(path, table)
 
-    def thresholds(self, said: Predictions) -> None:
-        """Keep from which probability on a label is said, if so, and what that was fitted on."""
-        if said.thresholds is None:
-            return
-        about = asdict(said.thresholds)
-        self._tracker.tag({"transfer.thresholds": f"fitted on {about['fitted_on']}"})
-        table = {"label": said.classes, "threshold": about["values"]}
-        columns = pd.DataFrame(table).assign(fitted_on=about["fitted_on"])
-        self._keep_table("decisions/thresholds.csv", columns)
+    def decisions(self, said: Predictions) -> None:
+        """Keep what was decided, if so: from which probability on a label is said, and the like."""
+        if (thresholds := said.thresholds) is not None:
+            table = pd.DataFrame({"label": said.classes, "threshold": asdict(thresholds)["values"]})
+            self._keep_decided("thresholds", table, thresholds.fitted_on)
+        if (decisions := said.decisions) is not None:
+            table = pd.DataFrame(decisions.by_name.items(), columns=["decision", "value"])
+            self._keep_decided("decisions", table, decisions.fitted_on)
 
     def predictions(self, of_split: Mapping[str, Predictions]) -> None:
         """Keep every probability, row by row: key, split, label, and `p_CLASS` for each class.
 
         The thresholds, where there are any, are the same in all splits and kept beside them.
         """
-        self.thresholds(next(iter(of_split.values())))
+        self.decisions(next(iter(of_split.values())))
         tables = [_prediction_table(split, said) for split, said in of_split.items()]
         self._keep_table("predictions.parquet", pd.concat(tables, ignore_index=True))
 
@@ -201,6 +210,10 @@ class Logbook:
             for split in SPLITS
             if len(manifest.numbers(split))
         ]
+
+    def _keep_decided(self, name: str, table: pd.DataFrame, fitted_on: str) -> None:
+        self._tracker.tag({f"transfer.{name}": f"fitted on {fitted_on}"})
+        self._keep_table(f"decisions/{name}.csv", table.assign(fitted_on=fitted_on))
 
     def _keep_json(self, path: str, value: object) -> None:
         self._tracker.keep(path, json.dumps(value, indent=1).encode())

@@ -23,6 +23,8 @@ from transfer.recipe import Recipe
 from transfer.samples.inspection import Broken, Inspected, inspect
 from transfer.samples.manifest import Manifest
 from transfer.samples.split import assign_splits, divided_contents, split_counts
+from transfer.samples.target import TargetKind
+from transfer.scoring.judging import Judging
 from transfer.scoring.metrics import SCORECARDS
 
 _SHOWN, _SHOWN_CLASSES = 5, 20
@@ -51,6 +53,11 @@ class Plan:
     name: str
     side_px: int | None = None
     parent: str | None = None
+
+    @property
+    def judging(self) -> Judging:
+        """How its rows are judged."""
+        return judging_of(self.task, self.settled.recipe, self.manifest.target)
 
     @property
     def headline(self) -> str:
@@ -91,7 +98,9 @@ def make_plan(
         check_stage(recipe.backbone, recipe.training.frozen_to)
     _say_what_was_chosen(settled, progress)
     inspected = read_rows(task, recipe, data, progress, pixel_store(recipe, progress))
-    manifest = assign_splits(inspected.manifest, recipe.split, previous)
+    manifest = assign_splits(
+        _as_asked(inspected.manifest, recipe, progress), recipe.split, previous
+    )
     if divided := divided_contents(manifest):
         progress.warn(
             f"{divided} row(s) of the given splits share a group or a picture with another split; "
@@ -102,6 +111,11 @@ def make_plan(
         settled = settled.with_values("data", epochs=recipe.passes(len(manifest.numbers("train"))))
     name = f"{recipe.backbone}-{recipe.strategy}-{recipe.size}px-seed{recipe.seed}"
     return Plan(task, settled, data, manifest, inspected.broken, name, inspected.side_px)
+
+
+def judging_of(task: Task, recipe: Recipe, kind: TargetKind) -> Judging:
+    """Return how rows of `task` are judged under the settings of `recipe`."""
+    return Judging(kind, None if task.judge is None else task.judge(recipe.task))
 
 
 def pixel_store(recipe: Recipe, progress: Progress) -> PixelStore:
@@ -146,6 +160,20 @@ def read_rows(
             f"the first: {broken[0].reason}"
         )
     return inspected
+
+
+def _as_asked(manifest: Manifest, recipe: Recipe, progress: Progress) -> Manifest:
+    """Return the rows without the splits and groups that the recipe wants ignored."""
+    if recipe.split.ignore_given:
+        manifest = manifest.with_columns(split="")
+    if recipe.split.ignore_groups:
+        groups = len(set(manifest.group_numbers()))
+        manifest = manifest.with_columns(group="")
+        progress.warn(
+            f"groups are ignored: {len(manifest):,} rows of {groups:,} groups are dealt one by one "
+            "and counted as independent; scores and intervals will look better than they are"
+        )
+    return manifest
 
 
 def _say_what_was_chosen(settled: Settled, progress: Progress) -> None:

@@ -15,8 +15,6 @@ from transfer.progress import Progress
 from transfer.samples.folds import deal_folds, held_out, nested_parts
 from transfer.samples.manifest import Manifest
 from transfer.samples.predictions import Predictions
-from transfer.scoring.intervals import score_with_intervals
-from transfer.scoring.metrics import scorer_for
 from transfer.tracking.tracker import Status, Tracker
 
 OUT_OF_FOLD = "out_of_fold"
@@ -39,6 +37,8 @@ class Repeated:
             curve, none.
         table: one line for each run: which part, how many rows, its name, id and scores.
         parts: what each run found.
+        shown: the scores that tell most, the one that selected first.
+        notice: what the task wants everyone to know who reads its scores.
     """
 
     run_id: str
@@ -48,6 +48,8 @@ class Repeated:
     scores: dict[str, float]
     table: pd.DataFrame
     parts: tuple[RunResult, ...]
+    shown: tuple[str, ...] = ()
+    notice: str = ""
 
 
 def fold_plans(plan: Plan, folds: int) -> list[Plan]:
@@ -120,9 +122,9 @@ def cross_validate(
         if parts[-1].status == "FINISHED":
             said = {f"fold {n}": part.said["test"] for n, part in enumerate(parts, start=1)}
             pooled = _pooled(list(said.values()), parent.manifest)
-            scorer = scorer_for(parent.manifest.target, plan.task.scores)
-            intervals = score_with_intervals(pooled, scorer)
+            intervals = plan.judging.scores(pooled)
             logbook.scores(OUT_OF_FOLD, pooled, intervals)
+            logbook.drawings(OUT_OF_FOLD, plan.judging.figures(pooled))
             logbook.predictions(said)
             scores = flat(intervals)
         return _finished(plan, tracker, parts, table, scores)
@@ -226,4 +228,6 @@ def _finished(
         scores=scores,
         table=table,
         parts=tuple(parts),
+        shown=last.shown,
+        notice=last.notice,
     )

@@ -22,7 +22,7 @@ from transfer.plan import Plan, pixel_store
 from transfer.progress import Progress, Step
 from transfer.recipe import Strategy
 from transfer.samples.predictions import Predictions, Said
-from transfer.scoring.metrics import SCORECARDS, point_scores, scorer_for, with_thresholds
+from transfer.scoring.metrics import SCORECARDS
 from transfer.scoring.predict import joined, mean_over_views, predict_rows
 
 
@@ -32,7 +32,7 @@ class Rows:
     Attributes:
         pictures: working-size pixels by row number.
         views: of training.
-        scorer: of the kind of target and of the task.
+        judging: by the kind of target and by the task.
     """
 
     def __init__(self, plan: Plan, compute: Compute, progress: Progress) -> None:
@@ -43,7 +43,7 @@ class Rows:
         self._by_embeddings = SCORECARDS[manifest.target].by_embeddings
         self._groups = manifest.group_numbers()
         self._targets = manifest.targets
-        self.scorer = scorer_for(manifest.target, task.scores)
+        self.judging = plan.judging
         self.views = TrainingViews(task.augment(recipe.size, recipe.task), recipe.seed)
         self.pictures = Pictures(
             manifest.all_rows(),
@@ -123,7 +123,7 @@ class Rows:
                 if len(numbers := self._plan.manifest.numbers(split)):
                     found = predict(network, numbers, f"scoring {split}")
                     said[split] = self._over_views(network, split, found)
-        return with_thresholds(said)
+        return self.judging.decided(said)
 
     def bands(self) -> int:
         """Return how many bands the pictures have."""
@@ -139,7 +139,7 @@ class Rows:
     def _score(self, said: Said) -> dict[str, float]:
         # By one process: it decides which weights are kept, in all of them.
         return self._compute.processes.first(
-            lambda: point_scores(self._predictions("val", said), self.scorer)
+            lambda: self.judging.points(self._predictions("val", said))
         )
 
     def _counted(self, number: int, step: Step) -> Pixels:
@@ -166,6 +166,7 @@ class Rows:
             probabilities=said.probabilities,
             kind=manifest.target,
             embeddings=said.embeddings if self._by_embeddings else None,
+            facts=manifest.facts(numbers),
         )
 
     def _predict(

@@ -44,6 +44,11 @@ class SplitSettings(Settings):
     """Share of the rows kept for thresholds and temperatures; 0 keeps none."""
     seed: int = Field(default=0, ge=0)
     """Moves rows between the splits; the run's own seed never does."""
+    ignore_given: bool = False
+    """Draw new splits where the data come with their own."""
+    ignore_groups: bool = False
+    """Deal row by row, as if pictures of one patient or scene had nothing in common: scores look
+    better than they are. It shows what a leak is worth."""
 
     @model_validator(mode="after")
     def _leave_something_to_learn_from(self) -> Self:
@@ -125,10 +130,14 @@ class TrainingSettings(Settings):
     as the cosine's last small steps average already; 0.999 is usual for thousands of steps."""
     label_smoothing: float = Field(default=0.1, ge=0, lt=1)
     """Share of each label that is spread over all classes; keeps probabilities honest."""
-    balance: Literal["none", "weights", "logit-adjustment", "focal", "sampler"] = "none"
-    """Against rare classes being ignored. none keeps the classes' frequencies, and so honest
-    probabilities. weights: the loss by inverse frequency. logit-adjustment: log priors in training
-    only. focal: what is known already counts less. sampler: every class is drawn equally often."""
+    balance: Literal["auto", "none", "weights", "logit-adjustment", "focal", "sampler"] = "auto"
+    """Against rare classes being ignored. auto: logit-adjustment of single labels, else none. none
+    keeps the classes' frequencies. weights: the loss by inverse frequency. logit-adjustment: log
+    priors in training only. focal: what is known already counts less. sampler: every class is
+    drawn equally often."""
+    balance_strength: float = Field(default=0.5, gt=0, le=1)
+    """How far weights and logit-adjustment go, the power that frequencies are raised to: 1 makes
+    all classes count alike, 0.5 helps rare ones and leaves accuracy where it was."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
     """Share of the head's inputs that a step leaves out; 0, as pooled features are few already."""
     drop_path: float = Field(default=0.0, ge=0, lt=1)

@@ -15,6 +15,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 from torch import Tensor
 
@@ -30,12 +32,15 @@ from transfer.network.pretrained import Weights
 from transfer.overlay import Layer
 from transfer.pixels.pixel_store import PixelStore
 from transfer.plan import Plan, make_plan
+from transfer.plugin.judge import Judge
 from transfer.plugin.task import Task
 from transfer.progress import Silent
 from transfer.samples.layouts.detect import read_layout
 from transfer.samples.manifest import Row
+from transfer.samples.predictions import Predictions
 from transfer.samples.target import TargetKind
 from transfer.settings import TaskSettings
+from transfer.shipping.evaluation import evaluate
 from transfer.shipping.predictor import Predictor
 
 pytestmark = pytest.mark.usefixtures("own_caches")
@@ -138,6 +143,38 @@ def test_a_run_is_scored_on_val_and_once_on_test(
         assert recorder.numbers[f"{split}/accuracy", result.epoch] == scores["accuracy"]
     assert set(recorder.model) == {"model.json", "network.safetensors"}
     assert recorder.tags["transfer.kept_epoch"] == str(result.epoch)
+
+
+def test_what_a_domain_judges_by_is_decided_scored_drawn_and_travels_with_the_model(
+    planned: Callable[..., Plan], recorder: Any, tmp_path: Path
+) -> None:
+    def above(said: Predictions, weights: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+        assert said.decisions is not None
+        over = said.probabilities[:, 1] > said.decisions.by_name["median"]
+        return {"above": weights @ over / weights.sum(axis=1)}
+
+    judge = Judge(
+        scores=above,
+        decide=lambda said: {"median": float(np.median(said.probabilities[:, 1]))},
+        figures=lambda _: {"blank": Figure()},
+        shown=("above",),
+    )
+    task = replace(TASK, judge=lambda _settings: judge, notice="for tests alone")
+    plan = planned(task)
+    result = carry_out(plan, recorder)
+
+    table = kept_predictions(recorder)
+    median = table[table["split"] == "val"]["p_dog"].median()
+    expected = (table[table["split"] == "test"]["p_dog"] > median).mean()
+    assert result.test["above"] == pytest.approx(expected)
+    assert (result.shown, result.notice) == (("balanced_accuracy", "above"), "for tests alone")
+    assert {"figures/val_blank.png", "figures/test_blank.png"} <= set(recorder.files)
+    predictor = Predictor.from_folder(kept_model(recorder, tmp_path))
+    assert predictor.decisions is not None
+    assert predictor.decisions.by_name == pytest.approx({"median": median})
+    test = plan.manifest.keep((plan.manifest.rows["split"] == "test").to_numpy())
+    again = evaluate(predictor, replace(task, read_manifest=lambda *_: test), plan.data, Told())
+    assert again.scores["above"].value == result.test["above"]
 
 
 @pytest.mark.parametrize("kept", ["from the inspection", "by a pass of its own", "in part", "not"])

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from transfer.finetuning.finetuner import EpochLog
 from transfer.logbook import Logbook, flat
@@ -19,7 +20,7 @@ from transfer.plugin.task import Task
 from transfer.recipe import Recipe
 from transfer.samples.inspection import Broken
 from transfer.samples.manifest import Manifest, Row
-from transfer.samples.predictions import Predictions, Thresholds
+from transfer.samples.predictions import Decisions, Predictions, Thresholds
 from transfer.samples.split import split_counts
 from transfer.samples.target import TargetKind
 from transfer.scoring.intervals import Score
@@ -267,7 +268,7 @@ def test_several_labels_are_kept_as_one_text_with_their_thresholds_and_figures(
         thresholds=Thresholds((0.5, 0.65, 0.05), "val"),
     )
     book = logbook()
-    book.thresholds(answers)
+    book.decisions(answers)
     book.predictions({"val": answers})
     book.scores("val", answers, {"macro_ap": Score(0.75, 0.5, 0.9, "")})
     book.mistakes(Drawer(plan), np.array([9, 10, 11]), answers)
@@ -285,9 +286,26 @@ def test_several_labels_are_kept_as_one_text_with_their_thresholds_and_figures(
     assert captions == ["none\nsaid dog|owl 0.70", "cat|dog\nsaid cat|owl 0.40"]
 
 
-def test_without_thresholds_none_are_kept(logbook: Open, recorder: Any) -> None:
-    logbook().thresholds(said([[0.8, 0.1, 0.1]], [0]))
-    assert "decisions/thresholds.csv" not in recorder.files
+def test_what_was_not_decided_is_not_kept(logbook: Open, recorder: Any) -> None:
+    logbook().decisions(said([[0.8, 0.1, 0.1]], [0]))
+    assert not [name for name in recorder.files if name.startswith("decisions/")]
+
+
+def test_decisions_of_a_domain_are_kept_with_the_rows_they_were_made_on(
+    logbook: Open, recorder: Any
+) -> None:
+    decisions = Decisions({"low": 0.25, "high": 0.75}, "calibration")
+    logbook().decisions(replace(said([[0.8, 0.1, 0.1]], [0]), decisions=decisions))
+    kept = table(recorder.files["decisions/decisions.csv"])
+    assert kept.to_dict("list") == {
+        "decision": ["low", "high"], "value": [0.25, 0.75], "fitted_on": ["calibration"] * 2,
+    }  # fmt: skip
+    assert recorder.tags["transfer.decisions"] == "fitted on calibration"
+
+
+def test_what_a_domain_draws_is_kept_by_split(logbook: Open, recorder: Any) -> None:
+    logbook().drawings("test", {"roc": Figure()})
+    assert recorder.files["figures/test_roc.png"].startswith(b"\x89PNG")
 
 
 def test_without_a_headline_of_its_own_a_task_takes_that_of_its_target(plan: Plan) -> None:

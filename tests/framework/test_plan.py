@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from transfer.errors import ManifestError, RecipeError
@@ -151,6 +152,34 @@ def test_equal_pictures_in_two_given_splits_are_told(
     _, told = planned(data)
     (note,) = told.notes
     assert note.startswith("2 row(s) of the given splits share a group or a picture with another")
+
+
+def test_given_splits_and_groups_are_ignored_where_asked_and_that_is_told(
+    planned: Make, class_folders: Callable[..., Path]
+) -> None:
+    data = class_folders({"a": 12, "b": 12})
+    files = sorted(data.rglob("*.png"))
+    images = [file.relative_to(data).as_posix() for file in files]
+    rows = {
+        "image": images,
+        "label": [name[0] for name in images],
+        "group": [f"{name[0]}{number % 4}" for number, name in enumerate(images)],
+        "split": ["test" if number % 4 == 0 else "train" for number in range(len(images))],
+    }
+    pd.DataFrame(rows).to_csv(data / "rows.csv", index=False)
+
+    plan, told = planned(data / "rows.csv", split={"ignore_given": True})
+    given, _ = planned(data / "rows.csv")
+    alone, warned = planned(data / "rows.csv", split={"ignore_given": True, "ignore_groups": True})
+
+    assert given.manifest.rows["split"].eq("test").tolist() == [s == "test" for s in rows["split"]]
+    groups = plan.manifest.rows.groupby("group")["split"]
+    assert groups.nunique().eq(1).all()
+    assert set(groups.first()) == {"train", "val", "test"}
+    assert told.notes == []
+    assert len(set(alone.manifest.group_numbers())) == 24
+    (note,) = warned.notes
+    assert note.startswith("groups are ignored: 24 rows of 8 groups are dealt one by one")
 
 
 def test_settings_are_checked_before_the_data_is_looked_at(planned: Make, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """What a run came to, for a person: scores, where it is, and what to type next."""
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,7 +51,8 @@ def tell(result: "RunResult", out: Path, tracking_uri: str | None) -> None:
 
     for split, scores in (("val", result.val), ("test", result.test)):
         if scores:
-            OUT.print(f"{split:<10} {_scores_line(scores)}")
+            OUT.print(f"{split:<10} {_scores_line(scores, result.shown)}")
+    _warn_with(result)
     kept = "the probe" if result.epoch == 0 else f"epoch {result.epoch}"
     opened = open_store(out, tracking_uri)
     place = out if opened.database else opened.address
@@ -79,9 +80,10 @@ def tell_repeated(result: "Repeated", out: Path, tracking_uri: str | None) -> No
         typer.Exit: it ended before its time.
     """
     for part in result.parts:
-        OUT.print(f"{part.name}  {_scores_line(part.test or part.val)}")
+        OUT.print(f"{part.name}  {_scores_line(part.test or part.val, part.shown)}")
     if result.scores:
-        OUT.print(f"pooled     {_scores_line(result.scores)}")
+        OUT.print(f"pooled     {_scores_line(result.scores, result.shown)}")
+    _warn_with(result)
     runs = f"{len(result.parts)} runs below it; the test rows were not looked at"
     OUT.print(f"run        {result.name} ({result.run_id}), {runs}")
     if result.status != "FINISHED":
@@ -97,6 +99,11 @@ def _resume(name: str) -> str:
     return f"{launcher}transfer resume {name}"
 
 
+def _warn_with(result: "RunResult | Repeated") -> None:
+    if result.notice:
+        OUT.print(f"notice     {result.notice}")
+
+
 def _code(result: "RunResult | Repeated") -> int:
     """Return the exit code of what ended before its time."""
     if result.status != "KILLED":
@@ -104,9 +111,9 @@ def _code(result: "RunResult | Repeated") -> int:
     return _TERMINATED if result.ended.startswith("terminated") else _INTERRUPTED
 
 
-def _scores_line(scores: Mapping[str, float]) -> str:
+def _scores_line(scores: Mapping[str, float], first: Sequence[str]) -> str:
     parts = []
-    for name in _SHOWN:
+    for name in dict.fromkeys((*first, *_SHOWN)):
         if name in scores:
             ends = ""
             if f"{name}_low" in scores:

@@ -40,6 +40,7 @@ class Objective:
         loss: logits (B, O), targets (B,) or (B, K) -> losses (B,).
         probabilities: logits (B, O) -> probabilities (B, K).
         focal: `loss` with the rows that are known already scaled down.
+        balance: how classes are balanced unless the recipe says so.
         refused: ways of balancing classes that make no sense here -> why.
     """
 
@@ -49,6 +50,7 @@ class Objective:
     loss: RowLoss
     probabilities: Callable[[Tensor], Tensor]
     focal: RowLoss | None = None
+    balance: str = "none"
     refused: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -95,7 +97,8 @@ def make_loss(
             f"take one of {', '.join(b for b in _BALANCES if b not in objective.refused)}"
         )
     per_class = torch.as_tensor(np.asarray(counts), dtype=torch.float32)
-    balanced = _BALANCES[settings.balance](objective, per_class)
+    balance = objective.balance if settings.balance == "auto" else settings.balance
+    balanced = _BALANCES[balance](objective, per_class, settings.balance_strength)
     margin = ArcFace(head) if head_kind(kind, head) == "cosine" and head.margin else None
     return Loss(settings.label_smoothing, balanced, margin)
 
@@ -136,14 +139,14 @@ def build_head(
     return build(features, objective.outputs(classes), settings, dropout)
 
 
-def _plain(objective: Objective, counts: Tensor) -> RowLoss:  # noqa: ARG001  # as of all balances
+def _plain(objective: Objective, counts: Tensor, strength: float) -> RowLoss:  # noqa: ARG001  # as all
     return objective.loss
 
 
-def _weighted(objective: Objective, counts: Tensor) -> RowLoss:
+def _weighted(objective: Objective, counts: Tensor, strength: float) -> RowLoss:
     """Weigh rows by the inverse frequency of their class; the mean weight of a row is 1."""
-    present = counts > 0
-    weights = torch.where(present, counts.sum() / (present.sum() * counts.clamp(min=1)), 0.0)
+    rarity = torch.where(counts > 0, counts.clamp(min=1) ** -strength, 0.0)
+    weights = rarity * counts.sum() / (rarity * counts).sum()
 
     def loss(logits: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
         return weights.to(logits.device)[targets] * objective.loss(logits, targets, smoothing)
@@ -151,13 +154,13 @@ def _weighted(objective: Objective, counts: Tensor) -> RowLoss:
     return loss
 
 
-def _logit_adjusted(objective: Objective, counts: Tensor) -> RowLoss:
-    """Add log priors to the logits in training, so that without them classes count alike.
+def _logit_adjusted(objective: Objective, counts: Tensor, strength: float) -> RowLoss:
+    """Add log priors to the logits in training, so that without them rare classes count more.
 
-    Menon et al. 2021, Long-tail learning via logit adjustment, tau = 1.
+    Menon et al. 2021, Long-tail learning via logit adjustment, arXiv:2007.07314; strength is tau.
     """
     seen = counts.clamp(min=1)  # a class without rows would have a prior of minus infinity
-    log_prior = (seen / seen.sum()).log()
+    log_prior = strength * (seen / seen.sum()).log()
 
     def loss(logits: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
         return objective.loss(logits + log_prior.to(logits.device), targets, smoothing)
@@ -165,11 +168,11 @@ def _logit_adjusted(objective: Objective, counts: Tensor) -> RowLoss:
     return loss
 
 
-def _focal(objective: Objective, counts: Tensor) -> RowLoss:  # noqa: ARG001  # as of all balances
+def _focal(objective: Objective, counts: Tensor, strength: float) -> RowLoss:  # noqa: ARG001  # as all
     return objective.focal or objective.loss
 
 
-_BALANCES: dict[str, Callable[[Objective, Tensor], RowLoss]] = {
+_BALANCES: dict[str, Callable[[Objective, Tensor, float], RowLoss]] = {
     "none": _plain,
     "weights": _weighted,
     "logit-adjustment": _logit_adjusted,
@@ -241,6 +244,7 @@ OBJECTIVES = {
         loss=_cross_entropy,
         probabilities=_SOFTMAX,
         focal=_focal_cross_entropy,
+        balance="logit-adjustment",
     ),
     TargetKind.MULTI_LABEL: Objective(
         head="linear",

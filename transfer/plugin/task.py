@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from transfer.images.crop import crop
 from transfer.images.pictures import Pixels, read_picture
+from transfer.plugin.judge import Judge
 from transfer.recipe import Recipe
 from transfer.samples.manifest import Manifest, Row
-from transfer.samples.predictions import Predictions
 from transfer.settings import ObjectSettings, TaskSettings
 
 
@@ -60,14 +59,14 @@ class Task:
         headline: the score that picks the best epoch, any key of its scores, higher is better;
             None takes that of the kind of target.
         recipe: settings of the fine-tuner that work here.
-        scores: what the domain scores beyond its kind of target: (predictions of N rows, weights
-            (R, N)) -> each score under each of R weightings, (R,). Intervals follow by themselves.
+        judge: settings -> what the domain scores beyond its kind of target.
         read_image: (row, settings) -> (H, W, C), uint8 or float32 in [0, 1].
         read_bands: (row, names, settings) -> (H, W, C), a band for each name, where the recipe
             names bands; None reads with `read_image`, whose bands are then named.
         write_samples: (folder, count, seed) writes a small data set in the domain's own format.
         sources: papers and licences of the data.
         sensitive: pictures and file names stay out of the tracking store unless asked for.
+        notice: one line that every run and every evaluation ends with.
     """
 
     name: str
@@ -77,14 +76,13 @@ class Task:
     settings: TaskSettings = field(default_factory=TaskSettings)
     headline: str | None = None
     recipe: Recipe = field(default_factory=Recipe)
-    scores: Callable[[Predictions, NDArray[np.float64]], dict[str, NDArray[np.float64]]] | None = (
-        None
-    )
+    judge: Callable[[Any], Judge] | None = None
     read_image: Callable[[Row, Any], Pixels] = read_row
     read_bands: Callable[[Row, tuple[str, ...], Any], Pixels] | None = None
     write_samples: Callable[[Path, int, int], None] | None = None
     sources: tuple[str, ...] = ()
     sensitive: bool = False
+    notice: str = ""
 
     def defaults(self) -> Recipe:
         """Return the recipe a run of this task starts from, the task's own settings included."""

@@ -213,6 +213,11 @@ class Manifest:
         numbers[alone] = len(self) + np.arange(int(alone.sum()))
         return numbers
 
+    def facts(self, numbers: NDArray[np.int64]) -> pd.DataFrame:
+        """Return the free columns of rows `numbers`, in their order, numbered anew."""
+        free = [name for name in self.rows.columns if name not in _KNOWN]
+        return self.rows.loc[numbers, free].reset_index(drop=True)
+
     def keep(self, mask: NDArray[np.bool_]) -> Self:
         """Return the manifest with only the rows where `mask` (N,) is true; classes stay."""
         return replace(self, rows=self.rows.loc[mask])

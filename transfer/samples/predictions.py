@@ -1,9 +1,11 @@
 """What a network said, row by row."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from transfer.samples.target import TargetKind, Targets
@@ -34,6 +36,19 @@ class Thresholds:
     fitted_on: str
 
 
+@dataclass(frozen=True)
+class Decisions:
+    """Numbers that a domain decides by, such as the threshold of a sensitivity.
+
+    Attributes:
+        by_name: each number.
+        fitted_on: the split whose rows they were made on; scores of its rows profit from that.
+    """
+
+    by_name: Mapping[str, float]
+    fitted_on: str
+
+
 @dataclass(frozen=True, eq=False)
 class Predictions:
     """Answers for N rows over K classes, in numpy so that scoring needs no network.
@@ -48,6 +63,8 @@ class Predictions:
         kind: of the target.
         embeddings: pooled features (N, D) float32; only an identity is judged by them.
         thresholds: of a multi label target; None says a label from 0.5 on.
+        decisions: of the domain, where it makes any.
+        facts: the free columns of the manifest, (N, ...); None where they are not known.
     """
 
     classes: tuple[str, ...]
@@ -58,6 +75,8 @@ class Predictions:
     kind: TargetKind = TargetKind.SINGLE_LABEL
     embeddings: NDArray[np.float32] | None = None
     thresholds: Thresholds | None = None
+    decisions: Decisions | None = None
+    facts: pd.DataFrame | None = None
 
     def __len__(self) -> int:
         return len(self.targets)

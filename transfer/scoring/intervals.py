@@ -85,7 +85,7 @@ def score_with_intervals(
     if count < FEWEST_GROUPS:
         note = f"{_groups(count)}; {FEWEST_GROUPS} are needed for an interval"
         bare = {name: Score(value, None, None, note) for name, value in values.items()}
-        return _remarked(bare, predictions)
+        return remarked(bare, SCORECARDS[predictions.kind].remarks(predictions))
     resampled = _resampled_scores(predictions, scorer, replicates, seed)
     scores: dict[str, Score] = {}
     for name, value in values.items():
@@ -99,7 +99,7 @@ def score_with_intervals(
             scores[name] = _moved_back(found, resampled[name], predictions)
         else:
             scores[name] = _percentiles(value, resampled[name], level, count)
-    return _remarked(scores, predictions)
+    return remarked(scores, SCORECARDS[predictions.kind].remarks(predictions))
 
 
 def per_class_table(
@@ -126,9 +126,8 @@ def per_class_table(
     return table.assign(rows=np.bincount(numbers, minlength=len(table)))
 
 
-def _remarked(scores: Mapping[str, Score], predictions: Predictions) -> dict[str, Score]:
-    """Return the scores with what their kind of target has to say in their notes."""
-    remarks = SCORECARDS[predictions.kind].remarks(predictions)
+def remarked(scores: Mapping[str, Score], remarks: Mapping[str, str]) -> dict[str, Score]:
+    """Return the scores with `remarks`, by name, in their notes."""
     return {
         name: score._replace(note=f"{score.note}; {remarks[name]}") if name in remarks else score
         for name, score in scores.items()

@@ -1,7 +1,7 @@
 """How answers are judged: one table, kind of target -> scores, what is said, what is shown."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -111,14 +111,6 @@ SCORECARDS = {
 }
 
 
-def scorer_for(kind: TargetKind, extra: Scorer | None) -> Scorer:
-    """Return the scorer of a kind of target, joined by what a domain scores `extra`."""
-    own = SCORECARDS[kind].scores
-    if extra is None:
-        return own
-    return lambda predictions, weights: own(predictions, weights) | extra(predictions, weights)
-
-
 def per_class_scores(
     predictions: Predictions, weights: NDArray[np.float64]
 ) -> dict[str, NDArray[np.float64]]:
@@ -147,20 +139,6 @@ def guesses(predictions: Predictions) -> Targets:
     """
     decide = SCORECARDS[predictions.kind].decide
     return decide(predictions.probabilities, predictions.thresholds)
-
-
-def with_thresholds(of_split: Mapping[str, Predictions]) -> dict[str, Predictions]:
-    """Return predictions by split with thresholds, where their kind of target has any.
-
-    They are fitted on the calibration rows, and where there are none on the val rows, whose own
-    scores then profit from it; `Thresholds.fitted_on` says which.
-    """
-    fitted_on = "calibration" if "calibration" in of_split else "val"
-    fit = SCORECARDS[of_split[fitted_on].kind].fit
-    if fit is None:
-        return dict(of_split)
-    thresholds = fit(of_split[fitted_on], fitted_on)
-    return {split: replace(said, thresholds=thresholds) for split, said in of_split.items()}
 
 
 def reliability(predictions: Predictions) -> pd.DataFrame:

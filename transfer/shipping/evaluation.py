@@ -8,13 +8,12 @@ import numpy as np
 import pandas as pd
 
 from transfer.errors import ManifestError
-from transfer.plan import read_rows
+from transfer.plan import judging_of, read_rows
 from transfer.plugin.task import Task
 from transfer.progress import Progress
 from transfer.samples.predictions import Predictions
 from transfer.samples.target import CODES, encode_labels
-from transfer.scoring.intervals import Score, per_class_table, score_with_intervals
-from transfer.scoring.metrics import scorer_for
+from transfer.scoring.intervals import Score, per_class_table
 from transfer.shipping.predictor import Predictor
 
 
@@ -64,6 +63,10 @@ def evaluate(predictor: Predictor, task: Task, data: Path, progress: Progress) -
         kind=kind,
         embeddings=said.embeddings,
         thresholds=predictor.thresholds,
+        decisions=predictor.decisions,
+        facts=manifest.facts(np.arange(len(manifest))),
     )
-    scores = score_with_intervals(predictions, scorer_for(kind, task.scores))
+    scores = judging_of(task, predictor.recipe, kind).scores(predictions)
+    if task.notice:
+        progress.say(f"notice     {task.notice}")
     return Evaluation(len(manifest), scores, per_class_table(predictions), predictions)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from transfer.errors import OutputError, StoreError
 from transfer.network.backbone import Network
-from transfer.samples.predictions import Thresholds
+from transfer.samples.predictions import Decisions, Thresholds
 from transfer.samples.target import TargetKind
 from transfer.settings import HeadSettings
 
@@ -34,6 +34,7 @@ class ModelCard:
         own_reader: the task reads pictures in its own way, so that its package is needed.
         recipe: every setting of the run.
         thresholds: of a multi label target, and on which rows they were fitted.
+        decisions: of the task, likewise.
         side_px: shorter side of the pictures of the run before framing, the median: what a window
             of a larger picture has to have. None where nobody noted it.
     """
@@ -48,6 +49,7 @@ class ModelCard:
     own_reader: bool
     recipe: dict[str, Any]
     thresholds: Thresholds | None = None
+    decisions: Decisions | None = None
     side_px: int | None = None
 
 
@@ -107,4 +109,7 @@ def _parse(about: Any) -> ModelCard:
     if (thresholds := about.get("thresholds")) is not None:
         values = tuple(float(value) for value in thresholds["values"])
         about["thresholds"] = Thresholds(values, str(thresholds["fitted_on"]))
+    if (decisions := about.get("decisions")) is not None:
+        made = {name: float(value) for name, value in decisions["by_name"].items()}
+        about["decisions"] = Decisions(made, str(decisions["fitted_on"]))
     return ModelCard(**about)

@@ -83,6 +83,7 @@ class Predictor:
         task: name of the task.
         target: kind of target.
         thresholds: from which probability on a label is said; None unless there may be several.
+        decisions: of the task; None where it makes none.
         side_px: shorter side of the pictures of the run before framing, the median; None where
             nobody noted it.
     """
@@ -100,7 +101,8 @@ class Predictor:
         """
         self.network, self.classes, self.recipe = network.eval(), card.classes, recipe
         self.task, self.target = card.task, TargetKind(card.target)
-        self.thresholds, self.side_px = card.thresholds, card.side_px
+        self.thresholds, self.decisions = card.thresholds, card.decisions
+        self.side_px = card.side_px
         self._own_reader = card.own_reader
         self._probabilities = OBJECTIVES[self.target].probabilities
         self._read: Reader = partial(read_row, settings=recipe.task)

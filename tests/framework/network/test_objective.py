@@ -32,13 +32,22 @@ def sigmoid(logits: np.ndarray) -> np.ndarray:
 
 
 def rows_of(
-    kind: TargetKind, targets: np.ndarray, smoothing: float, balance: str = "none"
+    kind: TargetKind,
+    targets: np.ndarray,
+    smoothing: float,
+    balance: str = "none",
+    strength: float = 1.0,
 ) -> Tensor:
-    return loss_of(kind, smoothing, balance).rows(torch.tensor(LOGITS), torch.tensor(targets))
+    loss = loss_of(kind, smoothing, balance, strength)
+    return loss.rows(torch.tensor(LOGITS), torch.tensor(targets))
 
 
-def loss_of(kind: TargetKind, smoothing: float = 0.0, balance: str = "none") -> Loss:
-    settings = TrainingSettings(label_smoothing=smoothing, balance=balance)
+def loss_of(
+    kind: TargetKind, smoothing: float = 0.0, balance: str = "none", strength: float = 1.0
+) -> Loss:
+    settings = TrainingSettings(
+        label_smoothing=smoothing, balance=balance, balance_strength=strength
+    )
     return make_loss(kind, settings, COUNTS, HeadSettings(margin=0.0))
 
 
@@ -145,8 +154,10 @@ def test_thresholds_out_of_order_give_no_negative_probability() -> None:
 
 
 def test_weights_are_inverse_frequencies_and_one_on_average() -> None:
-    weights = rows_of(SINGLE, TARGETS, 0.0, "weights").numpy() / cross_entropies(LOGITS)
-    assert weights[1] / weights[0] == pytest.approx(60 / 30)
+    for strength in (0.5, 1.0):
+        rows = rows_of(SINGLE, TARGETS, 0.0, "weights", strength).numpy()
+        weights = rows / cross_entropies(LOGITS)
+        assert weights[1] / weights[0] == pytest.approx((60 / 30) ** strength)
     all_rows = np.repeat([0, 1, 2], COUNTS)
     loss = loss_of(SINGLE, 0.0, "weights")
     flat = loss(torch.zeros(100, 3), torch.tensor(all_rows))  # without weights each row is log(3)
@@ -167,9 +178,19 @@ def test_rows_are_counted_by_class_and_by_label() -> None:
 
 
 def test_logit_adjustment_adds_log_priors() -> None:
-    adjusted = LOGITS + np.log(np.array(COUNTS) / 100)
-    rows = rows_of(SINGLE, TARGETS, 0.1, "logit-adjustment")
-    assert np.allclose(rows, cross_entropies(adjusted, 0.1), atol=1e-6)
+    for strength in (0.5, 1.0):
+        adjusted = LOGITS + strength * np.log(np.array(COUNTS) / 100)
+        rows = rows_of(SINGLE, TARGETS, 0.1, "logit-adjustment", strength)
+        assert np.allclose(rows, cross_entropies(adjusted, 0.1), atol=1e-6)
+
+
+def test_single_labels_are_adjusted_half_way_unless_the_recipe_says_otherwise() -> None:
+    assert np.array_equal(
+        rows_of(SINGLE, TARGETS, 0.1, "auto", 0.5),
+        rows_of(SINGLE, TARGETS, 0.1, "logit-adjustment", 0.5),
+    )
+    for kind, targets in ((MULTI, LABELS), (ORDINAL, TARGETS), (IDENTITY, TARGETS)):
+        assert torch.equal(rows_of(kind, targets, 0.1, "auto"), rows_of(kind, targets, 0.1, "none"))
 
 
 def test_focal_loss_scales_down_what_is_known() -> None:

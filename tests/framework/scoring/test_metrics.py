@@ -9,7 +9,6 @@ from sklearn import metrics as sklearn_metrics
 from transfer.samples.predictions import Predictions
 from transfer.samples.target import TargetKind
 from transfer.scoring.calibration import CALIBRATION_BINS
-from transfer.scoring.decisions import fit_thresholds
 from transfer.scoring.metrics import (
     LOWER_IS_BETTER,
     SCORECARDS,
@@ -19,7 +18,6 @@ from transfer.scoring.metrics import (
     per_class_scores,
     point_scores,
     reliability,
-    with_thresholds,
 )
 from transfer.scoring.single_label import single_label_scores
 
@@ -280,16 +278,6 @@ def of_kind(kind):
     if kind is TargetKind.MULTI_LABEL:
         targets = np.eye(len(CLASSES), dtype=np.float32)[targets]
     return replace(single, targets=targets, kind=kind, embeddings=single.probabilities)
-
-
-def test_thresholds_are_fitted_on_calibration_rows_and_else_on_val():
-    val, other = of_kind(TargetKind.MULTI_LABEL), of_kind(TargetKind.MULTI_LABEL)
-
-    assert with_thresholds({"val": val})["val"].thresholds == fit_thresholds(val, "val")
-    fitted = with_thresholds({"val": val, "calibration": other, "test": val})
-    assert {said.thresholds for said in fitted.values()} == {fit_thresholds(other, "calibration")}
-    single = random_predictions()
-    assert with_thresholds({"val": single})["val"] is single
 
 
 @pytest.mark.parametrize("kind", TargetKind)

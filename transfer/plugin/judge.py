@@ -1,0 +1,50 @@
+"""What a domain judges by, beyond what its kind of target is judged by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from transfer.samples.predictions import Predictions
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def _nothing(predictions: Predictions) -> dict[str, float]:  # noqa: ARG001  # nothing to decide
+    return {}
+
+
+def _silence(predictions: Predictions) -> dict[str, str]:  # noqa: ARG001  # nothing to say
+    return {}
+
+
+def _blank(predictions: Predictions) -> dict[str, Figure]:  # noqa: ARG001  # nothing to draw
+    return {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judge:
+    """A domain's own scores, and what belongs to them.
+
+    All of it reads predictions that carry `decisions`, and the data's free columns as `facts`.
+
+    Attributes:
+        scores: (predictions of N rows, weights (R, N) >= 0) -> each score under each of the R
+            weightings, (R,), nan where one leaves it undefined. Intervals follow by themselves.
+        decide: rows that were not fitted on -> numbers by name, such as thresholds. It is asked
+            about the calibration rows, else the val rows, and while training about val.
+        remarks: what has to be said beside a score, by its name.
+        figures: drawings by name, kept as `figures/SPLIT_NAME.png`.
+        shown: scores that the end of a run prints beside the headline.
+    """
+
+    scores: Callable[[Predictions, NDArray[np.float64]], dict[str, NDArray[np.float64]]]
+    decide: Callable[[Predictions], Mapping[str, float]] = _nothing
+    remarks: Callable[[Predictions], Mapping[str, str]] = _silence
+    figures: Callable[[Predictions], Mapping[str, Figure]] = _blank
+    shown: tuple[str, ...] = ()
