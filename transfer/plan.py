@@ -96,6 +96,8 @@ def make_plan(
     check_optimizer(recipe.training.optimizer)
     if recipe.training.frozen_to is not None:
         check_stage(recipe.backbone, recipe.training.frozen_to)
+    if task.check is not None:
+        task.check(recipe)
     _say_what_was_chosen(settled, progress)
     inspected = read_rows(task, recipe, data, progress, pixel_store(recipe, progress))
     manifest = assign_splits(

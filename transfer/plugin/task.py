@@ -63,6 +63,8 @@ class Task:
         read_image: (row, settings) -> (H, W, C), uint8 or float32 in [0, 1].
         read_bands: (row, names, settings) -> (H, W, C), a band for each name, where the recipe
             names bands; None reads with `read_image`, whose bands are then named.
+        check: (recipe) raises a RecipeError where settings say nothing together, before anything is
+            read.
         write_samples: (folder, count, seed) writes a small data set in the domain's own format.
         sources: papers and licences of the data.
         sensitive: pictures and file names stay out of the tracking store unless asked for.
@@ -79,6 +81,7 @@ class Task:
     judge: Callable[[Any], Judge] | None = None
     read_image: Callable[[Row, Any], Pixels] = read_row
     read_bands: Callable[[Row, tuple[str, ...], Any], Pixels] | None = None
+    check: Callable[[Recipe], None] | None = None
     write_samples: Callable[[Path, int, int], None] | None = None
     sources: tuple[str, ...] = ()
     sensitive: bool = False
