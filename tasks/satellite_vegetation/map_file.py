@@ -19,7 +19,7 @@ from transfer.images.extras import import_extra
 
 MOST_CLASSES = 255
 """Of a map: a byte for each cell, 0 for those without data."""
-_PREVIEW_PX = 1200
+_PREVIEW_PX, _LEAST_PX = 1200, 400
 _LINE_PX = 22
 
 
@@ -110,7 +110,8 @@ def draw_preview(file: Any, classes: Sequence[str]) -> Image.Image:
     """Return a small picture of a map with its legend; no data are transparent."""
     scale = max(1.0, max(file.height, file.width) / _PREVIEW_PX)
     size = max(1, round(file.height / scale)), max(1, round(file.width / scale))
-    numbers = file.read(1, out_shape=size)
+    times = max(1, _LEAST_PX // max(size))  # a stamp is no picture
+    numbers = file.read(1, out_shape=size).repeat(times, axis=0).repeat(times, axis=1)
     table = np.zeros((MOST_CLASSES + 1, 4), np.uint8)
     table[1 : len(classes) + 1] = [(*colour, 255) for colour in colours_of(classes)]
     land = Image.fromarray(table[numbers])

@@ -92,11 +92,12 @@ def test_the_picture_shows_the_classes_in_their_colours(tmp_path: Path, scene: A
         for piece in pieces():
             result.add(piece)
     picture = np.asarray(Image.open(tmp_path / "map.png"))
+    side = 400 // 13  # px of a cell: a map of few cells is shown larger
     forest, river, pasture = ([*colour, 255] for colour in colours_of(CLASSES))
-    assert picture[10, 5].tolist() == forest
+    assert picture[10 * side, 5 * side].tolist() == forest
     assert picture[0, 0].tolist() == river
-    assert picture[3, 4, 3] == 0
-    legend = picture[:, 11:].reshape(-1, 4).tolist()
+    assert (picture[3 * side : 4 * side, 4 * side : 5 * side, 3] == 0).all()
+    legend = picture[:, 11 * side :].reshape(-1, 4).tolist()
     assert all(colour in legend for colour in (forest, river, pasture))
 
 
