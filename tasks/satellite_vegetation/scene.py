@@ -10,8 +10,11 @@ from tasks.satellite_vegetation.indices import bands_to_read, parse_indices
 from tasks.satellite_vegetation.settings import Settings
 from transfer import Recipe
 from transfer.errors import ImageError
+from transfer.images.extras import import_extra
 from transfer.images.geotiff import Bands, Land, Window, open_bands, opened
 
+MOST_CACHED = 128 * 2**20
+"""Bytes of decoded tiles that GDAL keeps; by itself it would keep a twentieth of the memory."""
 _COLOURS = ("red", "green", "blue")
 
 
@@ -79,7 +82,11 @@ def open_scene(path: Path, recipe: Recipe, named: Sequence[str] = ()) -> Iterato
     names = bands_to_read(recipe.bands, parse_indices(settings.indices)) or _COLOURS
     # A scene may have other bands than the chips' files had: its own names come first.
     given = tuple(named) or _if_they_fit(path, settings.file_bands)
-    with open_bands(path, names, file_bands=given, scale=settings.scale) as stored:
+    rasterio = import_extra("rasterio", "satellite")
+    with (
+        rasterio.Env(GDAL_CACHEMAX=MOST_CACHED),
+        open_bands(path, names, file_bands=given, scale=settings.scale) as stored,
+    ):
         kinds = sorted({stored.file.dtypes[number - 1] for number in stored.numbers})
         if not recipe.bands and kinds != ["uint8"]:
             raise ImageError(

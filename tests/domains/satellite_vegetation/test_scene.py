@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tasks.satellite_vegetation.bands import read_named_bands
-from tasks.satellite_vegetation.scene import open_scene
+from tasks.satellite_vegetation.scene import MOST_CACHED, open_scene
 from tasks.satellite_vegetation.settings import Settings
 from transfer import Recipe, Row, read_picture
 from transfer.errors import ImageError
@@ -13,6 +13,7 @@ from transfer.images.geotiff import Window
 rasterio = pytest.importorskip("rasterio", reason="pip install 'resnet-transfer[satellite]'")
 
 from rasterio.enums import ColorInterp  # noqa: E402
+from rasterio.env import get_gdal_config  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore:Dataset has no geotransform")
 BANDS = ("B2", "B3", "B4", "B8A")
@@ -49,6 +50,12 @@ def test_a_window_is_what_a_chip_of_that_land_would_be(tmp_path: Path, settings:
     assert window.pixels.dtype == expected.dtype
     assert np.array_equal(window.pixels, expected)
     assert window.held.all()
+
+
+def test_what_gdal_keeps_of_a_scene_is_bounded(tmp_path: Path) -> None:
+    path = write(tmp_path / "scene.tif", LAND, BANDS)
+    with open_scene(path, recipe(BANDS)):
+        assert get_gdal_config("GDAL_CACHEMAX") == MOST_CACHED < 2**30
 
 
 def test_colours_are_read_as_pictures_are(tmp_path: Path) -> None:
