@@ -197,6 +197,7 @@ def _card(plan: Plan, network: Network, decided: Predictions) -> ModelCard:
         recipe=recipe.model_dump(mode="json"),
         thresholds=decided.thresholds,
         decisions=decided.decisions,
+        side_px=plan.side_px,
     )
 
 

@@ -41,6 +41,7 @@ class Plan:
         manifest: readable rows, each with its key and its split.
         broken: files that were left out, and why.
         name: what the run shall be called.
+        side_px: shorter side of the pictures before framing, the median; None if nobody looked.
         parent: id of the run that this one is a part of.
     """
 
@@ -50,6 +51,7 @@ class Plan:
     manifest: Manifest
     broken: tuple[Broken, ...]
     name: str
+    side_px: int | None = None
     parent: str | None = None
 
     @property
@@ -95,6 +97,8 @@ def make_plan(
     check_optimizer(recipe.training.optimizer)
     if recipe.training.frozen_to is not None:
         check_stage(recipe.backbone, recipe.training.frozen_to)
+    if task.check is not None:
+        task.check(recipe)
     _say_what_was_chosen(settled, progress)
     inspected = read_rows(task, recipe, data, progress, pixel_store(recipe, progress))
     manifest = assign_splits(
@@ -109,7 +113,7 @@ def make_plan(
     if recipe.epochs is None:
         settled = settled.with_values("data", epochs=recipe.passes(len(manifest.numbers("train"))))
     name = f"{recipe.backbone}-{recipe.strategy}-{recipe.size}px-seed{recipe.seed}"
-    return Plan(task, settled, data, manifest, inspected.broken, name)
+    return Plan(task, settled, data, manifest, inspected.broken, name, inspected.side_px)
 
 
 def judging_of(task: Task, recipe: Recipe, kind: TargetKind) -> Judging:

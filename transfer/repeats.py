@@ -1,6 +1,6 @@
 """Several runs under one parent: folds, and a learning curve over parts of the training rows."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -109,12 +109,12 @@ def cross_validate(
         TransferError: as a run does; the parent is closed first.
     """
     plans = fold_plans(plan, folds)
-    parent = _without_test(plan)
+    parent = without_test(plan)
     logbook = Logbook(parent, tracker, log_pictures=False)
     with closing(tracker, plan.name):
         run_id = logbook.open({"transfer.folds": str(folds)})
-        parts = _run_all(plans, run_id, progress, run_one)
-        table = _table([{"fold": number + 1} for number in range(len(parts))], plans, parts)
+        parts = run_all(plans, run_id, progress, run_one)
+        table = table_of([{"fold": number + 1} for number in range(len(parts))], plans, parts)
         logbook.table("scores/folds.csv", table)
         scores: dict[str, float] = {}
         for number, part in enumerate(parts, start=1):
@@ -127,7 +127,7 @@ def cross_validate(
             logbook.drawings(OUT_OF_FOLD, plan.judging.figures(pooled))
             logbook.predictions(said)
             scores = flat(intervals)
-        return _finished(plan, tracker, parts, table, scores)
+        return finished(plan, tracker, parts, table, scores)
 
 
 def learning_curve(
@@ -146,30 +146,31 @@ def learning_curve(
         TransferError: as a run does; the parent is closed first.
     """
     plans, headline = fraction_plans(plan, fractions), plan.headline
-    logbook = Logbook(_without_test(plan), tracker, log_pictures=False)
+    logbook = Logbook(without_test(plan), tracker, log_pictures=False)
     with closing(tracker, plan.name):
         run_id = logbook.open({"transfer.fractions": ",".join(f"{f:g}" for f in fractions)})
-        parts = _run_all(plans, run_id, progress, run_one)
+        parts = run_all(plans, run_id, progress, run_one)
         rows = [len(part.manifest.numbers("train")) for part in plans[: len(parts)]]
         for count, part in zip(rows, parts, strict=True):
             names = (headline, f"{headline}_low", f"{headline}_high")
             kept = {f"curve/{name}": part.val[name] for name in names if name in part.val}
             tracker.log(kept, step=count)
-        table = _table([{"rows": count} for count in rows], plans, parts)
+        table = table_of([{"rows": count} for count in rows], plans, parts)
         logbook.table("scores/curve.csv", table)
         ends = {"value": headline, "low": f"{headline}_low", "high": f"{headline}_high"}
         curve = {new: [part.val.get(old, np.nan) for part in parts] for new, old in ends.items()}
         drawn = data_curve(pd.DataFrame({"rows": rows, **curve}), headline)
         tracker.keep("figures/data_curve.png", drawn)
-        return _finished(plan, tracker, parts, table, {})
+        return finished(plan, tracker, parts, table, {})
 
 
-def _without_test(plan: Plan) -> Plan:
+def without_test(plan: Plan) -> Plan:
+    """Return the plan without its test rows."""
     keep = plan.manifest.rows["split"].to_numpy() != "test"
     return replace(plan, manifest=plan.manifest.keep(keep))
 
 
-def _run_all(
+def run_all(
     plans: Sequence[Plan], parent: str, progress: Progress, run_one: RunOne
 ) -> list[RunResult]:
     """Carry out the plans in turn, up to the first that does not finish."""
@@ -201,9 +202,10 @@ def _pooled(parts: Sequence[Predictions], manifest: Manifest) -> Predictions:
     return replace(first, **pooled, thresholds=None)  # each fold has its own
 
 
-def _table(
-    heads: Sequence[dict[str, int]], plans: Sequence[Plan], parts: Sequence[RunResult]
+def table_of(
+    heads: Sequence[Mapping[str, Any]], plans: Sequence[Plan], parts: Sequence[RunResult]
 ) -> pd.DataFrame:
+    """Return a line for each run: what it is the part of, its rows, its name, id and scores."""
     lines = []
     for head, plan, part in zip(heads, plans[: len(parts)], parts, strict=True):
         counts = {f"{s}_rows": len(plan.manifest.numbers(s)) for s in ("train", "val", "test")}
@@ -214,13 +216,14 @@ def _table(
     return pd.DataFrame(lines)
 
 
-def _finished(
+def finished(
     plan: Plan,
     tracker: Tracker,
     parts: Sequence[RunResult],
     table: pd.DataFrame,
     scores: dict[str, float],
 ) -> Repeated:
+    """Close the parent as the last of its runs ended, and return what they found together."""
     last = parts[-1]
     return Repeated(
         run_id=tracker.finish(last.status),

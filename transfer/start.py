@@ -12,6 +12,7 @@ from transfer.agreement import agree_on_plan, joined, tracker_for
 from transfer.assembly import Place
 from transfer.errors import RecipeError
 from transfer.experiment import RunResult, run
+from transfer.gap import Gap, measure_gap
 from transfer.logbook import SPLIT_TABLE
 from transfer.network.pretrained import FindModel
 from transfer.overlay import Layer, Settled, read_layer
@@ -19,6 +20,7 @@ from transfer.plan import Plan, make_plan
 from transfer.plugin.discovery import load_task
 from transfer.processes import Processes
 from transfer.progress import Progress, Silent
+from transfer.recipe import Strategy
 from transfer.repeats import (
     Repeated,
     RunOne,
@@ -191,6 +193,19 @@ def repeat(request: Request, progress: Progress) -> Repeated:
         if request.folds is not None:
             return cross_validate(plan, request.folds, tracker, heard, run_one)
         return learning_curve(plan, request.fractions, tracker, heard, run_one)
+
+
+def gap(request: Request, progress: Progress) -> Gap:
+    """Plan a probe of what is asked for, and say what a split that ignores groups is worth.
+
+    Raises:
+        TransferError: with what was seen, where, and what to do.
+    """
+    probe = replace(request, everyday={**request.everyday, "strategy": Strategy.PROBE.value})
+    with joined(progress) as (processes, heard):
+        plan, store = _prepared(probe, heard, processes)
+        run_one = _run_one(probe, store, heard, processes)
+        return measure_gap(plan, tracker_for(store, heard, processes), heard, run_one)
 
 
 def plans_of(request: Request, plan: Plan) -> list[Plan]:

@@ -7,7 +7,8 @@ from pathlib import Path
 from tasks.satellite_vegetation.blocks import block_names
 from tasks.satellite_vegetation.settings import Settings
 from transfer import Manifest, read_layout
-from transfer.images.geotiff import GEOTIFF_SUFFIXES, locate
+from transfer.images.geotiff import GEOTIFF_SUFFIXES
+from transfer.samples.places import locate_files
 
 # What the archives of EuroSAT unpack to: zenodo.org/records/7711810 in RGB and in all bands, and
 # the first of them.
@@ -41,7 +42,7 @@ def _grouped(manifest: Manifest, side_m: float) -> Manifest:
             "split, pip install 'resnet-transfer[satellite]'"
         )
         return replace(manifest, notes=(*manifest.notes, note))
-    places = locate(manifest.root / image for image in rows.loc[chosen, "image"])
+    places = locate_files([manifest.root / image for image in rows.loc[chosen, "image"]])
     groups = rows["group"].copy()
     groups[chosen] = block_names(places, side_m)
     return manifest.with_columns(group=groups)

@@ -12,16 +12,11 @@ def augment(size: int, settings: Settings) -> "A.Compose":
     """Return views (size, size, C) of uint8 or float32 chips."""
     import albumentations as A  # noqa: PLC0415  # imports torch
 
+    from tasks.satellite_vegetation.light import Light  # noqa: PLC0415  # likewise
     from tasks.satellite_vegetation.turning import Turn  # noqa: PLC0415  # likewise
 
     crop = A.RandomResizedCrop(
         size=(size, size), scale=(settings.crop, 1.0), ratio=(0.9, 1 / 0.9), p=1.0
     )
-    # About the chip's own mean: the same step on all chips would drown a dark forest.
-    light = A.RandomBrightnessContrast(
-        brightness_limit=settings.light,
-        contrast_limit=settings.light,
-        brightness_by_max=False,
-        p=1.0,
-    )
+    light = Light(settings.light)
     return A.Compose([Turn(p=1.0), crop, light] if settings.rotate else [crop, light])

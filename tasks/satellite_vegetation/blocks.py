@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from transfer.images.geotiff import Place
+from transfer.images.places import Place
 
 _METRES = 6_371_007.2 * math.pi / 180
 """Of a degree of latitude, on the sphere that has the area of WGS 84."""

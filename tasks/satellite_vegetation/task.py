@@ -2,7 +2,7 @@
 
 from tasks.satellite_vegetation.adapter import read_manifest
 from tasks.satellite_vegetation.augmentation import augment
-from tasks.satellite_vegetation.bands import read_named_bands
+from tasks.satellite_vegetation.bands import check_indices, read_named_bands
 from tasks.satellite_vegetation.samples import write_samples
 from tasks.satellite_vegetation.settings import Settings
 from transfer import Recipe, Task
@@ -13,6 +13,7 @@ TASK = Task(
     settings=Settings(),
     read_manifest=read_manifest,
     read_bands=read_named_bands,
+    check=check_indices,
     augment=augment,
     headline="balanced_accuracy",
     recipe=Recipe(backbone="resnet18", size=64, batch_size=64, no_data=0),

@@ -170,7 +170,7 @@ def test_the_kept_model_averages_over_the_views_that_the_run_averaged_over(
     monkeypatch: pytest.MonkeyPatch,
     strategy: str,
 ) -> None:
-    monkeypatch.setattr("transfer.shipping.predictor.load_task", lambda _: plan.task)
+    monkeypatch.setattr("transfer.shipping.restoring.load_task", lambda _: plan.task)
     plan = planned(test_views=2, split={"calibration": 0.2}, epochs=1, strategy=strategy)
     carry_out(plan, recorder)
     table, columns = kept_predictions(recorder), ["p_cat", "p_dog"]

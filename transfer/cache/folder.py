@@ -14,7 +14,7 @@ from transfer.errors import OutputError
 Kind = Literal["pixels", "features", "digests"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 # Another number for another form on disk; what an older version left is listed and cleared as well.
-_FORMS = {"pixels": 1, "features": 2, "digests": 2}
+_FORMS = {"pixels": 1, "features": 2, "digests": 3}
 # Pictures may show patients, and their paths may name them.
 _PRIVATE, _OTHERS = 0o700, 0o077
 

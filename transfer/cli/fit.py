@@ -121,12 +121,12 @@ def fit(  # noqa: PLR0913  # the everyday options
         "lr": lr,
         "seed": seed,
     }
-    request = _request(
+    request = request_of(
         task,
         data,
         everyday,
         recipe=recipe,
-        settings=_assignments(
+        settings=assignments(
             [*(settings or []), *_short_forms(views, cache_limit, deterministic=deterministic)]
         ),
         name=name,
@@ -168,7 +168,7 @@ def recipe(
     from transfer.plugin.discovery import load_task  # noqa: PLC0415  # pandas; help must be fast
 
     layers = [read_layer(recipe_file)] if recipe_file else []
-    layers += [Layer("--set", _assignments(settings))]
+    layers += [Layer("--set", assignments(settings))]
     settled = settle(load_task(task).defaults(), layers)
     _print_recipe(settled)
 
@@ -199,17 +199,19 @@ def demo(
     everyday = {
         "weights": weights, "strategy": strategy, "epochs": epochs, "size": size, "seed": seed,
     }  # fmt: skip
-    _run(_request(task, folder, everyday, out=out, name=None))
+    _run(request_of(task, folder, everyday, out=out, name=None))
     OUT.print(f"took       {time.perf_counter() - began:.0f} s")
 
 
-def _request(task: str, data: Path, everyday: Mapping[str, Any], **rest: Any) -> "Request":
+def request_of(task: str, data: Path, everyday: Mapping[str, Any], **rest: Any) -> "Request":
+    """Return what a person asks for; torch is loaded on the way."""
     with OUT.status("loading torch"):
         from transfer.start import Request  # noqa: PLC0415  # seconds of imports, said aloud
     return Request(task=task, data=data, everyday=everyday, **rest)
 
 
-def _assignments(settings: list[str] | None) -> Mapping[str, Any]:
+def assignments(settings: list[str] | None) -> Mapping[str, Any]:
+    """Return the settings that `--set` gives, nested."""
     from transfer.overlay import parse_assignments  # noqa: PLC0415  # pydantic; help must be fast
 
     return parse_assignments(settings or []).changes
@@ -232,13 +234,13 @@ def _shares(fractions: str | None) -> tuple[float, ...]:
 
 
 def _repeat(request: "Request") -> None:
-    from transfer.start import repeat  # noqa: PLC0415  # loaded by _request
+    from transfer.start import repeat  # noqa: PLC0415  # loaded by request_of
 
     tell_repeated(repeat(request, Terminal()), request.out, request.tracking_uri)
 
 
 def _run(request: "Request") -> None:
-    from transfer.start import carry_out  # noqa: PLC0415  # loaded by _request
+    from transfer.start import carry_out  # noqa: PLC0415  # loaded by request_of
 
     with resumable(request.out, request.tracking_uri):
         result = carry_out(request, Terminal())
@@ -246,7 +248,7 @@ def _run(request: "Request") -> None:
 
 
 def _dry_run(request: "Request") -> None:
-    from transfer.start import plan_for, plans_of  # noqa: PLC0415  # loaded by _request
+    from transfer.start import plan_for, plans_of  # noqa: PLC0415  # loaded by request_of
     from transfer.tracking.store import open_store  # noqa: PLC0415
 
     plan = plan_for(request, open_store(request.out, request.tracking_uri), Terminal())

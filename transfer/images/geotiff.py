@@ -1,9 +1,10 @@
-"""From one GeoTIFF to the bands that are asked for, (H, W, C), and to where it lies on earth."""
+"""From one GeoTIFF to the bands that are asked for, (H, W, C), all of it or a window."""
 
 import os
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,22 +26,81 @@ _BRIGHTEST = 2.0  # clouds and snow go beyond 1, no landscape does so by far
 warnings.filterwarnings("ignore", message="Dataset has no geotransform")
 
 
-class Place(NamedTuple):
-    """Where a picture lies, and how large its pixels are.
+class Window(NamedTuple):
+    """A part of a picture, px: its first row and column, and its size."""
+
+    row: int
+    column: int
+    height: int
+    width: int
+
+
+class Land(NamedTuple):
+    """What was read of a GeoTIFF.
 
     Attributes:
-        crs: of x, y and pixel, as "EPSG:32633" or WKT.
-        x, y: its centre, in units of the CRS.
-        lon, lat: its centre, degrees (WGS 84).
-        pixel: width and height of a pixel, in units of the CRS.
+        pixels: (H, W, C), uint8, or float32 in [0, 1].
+        held: (H, W), false where a band holds no data.
     """
 
-    crs: str
-    x: float
-    y: float
-    lon: float
-    lat: float
-    pixel: tuple[float, float]
+    pixels: Pixels
+    held: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Bands:
+    """Some bands of a GeoTIFF that is open, in the order they were asked for.
+
+    Attributes:
+        path: the file.
+        file: the open data set of rasterio, with its size, CRS and transform.
+        numbers: of the bands in the file, from 1.
+        scale: what a stored 1 is worth; see `read_bands`.
+    """
+
+    path: Path
+    file: Any
+    numbers: tuple[int, ...]
+    scale: float | None
+
+    def read(self, window: Window | None = None, *, check: bool = True) -> Land:
+        """Return the pixels of a window, or of all of the file, as `read_bands` says.
+
+        Args:
+            window: inside the file; None is all of it.
+            check: refuse values that are far from [0, 1]. One cloud is no reason to refuse a scene
+                whose scale was found to be right.
+
+        Raises:
+            ImageError: the file is damaged, too large to be read whole, or its values are far from
+                [0, 1].
+        """
+        with said_of(self.path):
+            return self._read(window or self._all(), check=check)
+
+    def _all(self) -> Window:
+        height, width = self.file.height, self.file.width
+        if height * width > LARGEST_PX:
+            raise ImageError(f"has {width} x {height} px, at most {LARGEST_PX} are read")
+        return Window(0, 0, height, width)
+
+    def _read(self, window: Window, *, check: bool) -> Land:
+        numbers, file = list(self.numbers), self.file
+        row, column, height, width = window
+        part = (row, row + height), (column, column + width)
+        stored = file.read(numbers, window=part)
+        empty = _without_data(file, numbers, stored, part)
+        if stored.dtype == np.uint8 and self.scale is None:
+            pixels = stored
+        else:
+            scales, offsets = _scales(file, numbers, stored.dtype, self.scale)
+            pixels = _scaled(stored, scales, offsets)
+            if check:
+                _refuse_far_from_unit(stored, pixels, empty, float(scales.flat[0]))
+            np.clip(np.nan_to_num(pixels, copy=False), 0, 1, out=pixels)
+        pixels[empty] = 0
+        held = np.asarray(~empty.any(axis=0))
+        return Land(np.ascontiguousarray(pixels.transpose(1, 2, 0)), held)
 
 
 def read_bands(
@@ -72,67 +132,56 @@ def read_bands(
             are far from [0, 1] at this scale.
         MissingPackageError: rasterio is not installed.
     """
-    with _opened(path) as file:
-        numbers = _numbers(file, bands, file_bands)
-        if file.width * file.height > LARGEST_PX:
-            raise ImageError(f"has {file.width} x {file.height} px, at most {LARGEST_PX} are read")
-        stored = file.read(numbers)
-        empty = _without_data(file, numbers, stored)
-        if stored.dtype == np.uint8 and scale is None:
-            pixels = stored
-        else:
-            pixels = _scaled(stored, empty, *_scales(file, numbers, stored.dtype, scale))
-        pixels[empty] = 0
-        return np.ascontiguousarray(pixels.transpose(1, 2, 0))
-
-
-def locate(paths: Iterable[Path]) -> list[Place | None]:
-    """Return where each file lies; None where it does not say, or cannot be read.
-
-    Raises:
-        MissingPackageError: rasterio is not installed.
-    """
-    warp = import_extra("rasterio.warp", "satellite")
-    centres = [_centre(path) for path in paths]
-    places: list[Place | None] = [None] * len(centres)
-    by_crs: dict[str, list[int]] = {}
-    for number, centre in enumerate(centres):
-        if centre is not None:
-            by_crs.setdefault(centre[0], []).append(number)
-    for crs, numbers in by_crs.items():  # setting up a transformation takes longer than using it
-        there = [centre for number in numbers if (centre := centres[number]) is not None]
-        xs, ys = [centre[1] for centre in there], [centre[2] for centre in there]
-        degrees = zip(*warp.transform(crs, "EPSG:4326", xs, ys), strict=True)
-        for number, (_, x, y, pixel), (lon, lat) in zip(numbers, there, degrees, strict=True):
-            if np.isfinite((lon, lat)).all():
-                places[number] = Place(crs, x, y, lon, lat, pixel)
-    return places
-
-
-def _centre(path: Path) -> tuple[str, float, float, tuple[float, float]] | None:
-    try:
-        with _opened(path) as file:
-            if file.crs is None or file.transform.is_identity:
-                return None
-            to, right, down = file.transform, file.width / 2, file.height / 2
-            x = to.c + to.a * right + to.b * down
-            y = to.f + to.d * right + to.e * down
-            return file.crs.to_string(), x, y, file.res
-    except ImageError:
-        return None
+    with open_bands(path, bands, file_bands=file_bands, scale=scale) as opened:
+        return opened.read().pixels
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Any]:
+def open_bands(
+    path: Path,
+    bands: Sequence[str],
+    *,
+    file_bands: Sequence[str] = (),
+    scale: float | None = None,
+) -> Iterator["Bands"]:
+    """Give the bands of a GeoTIFF that may be larger than memory; see `read_bands`.
+
+    Raises:
+        ImageError, MissingPackageError: as `read_bands` does.
+    """
+    with opened(path) as file:
+        with said_of(path):
+            numbers = _numbers(file, bands, file_bands)
+        yield Bands(path, file, tuple(numbers), scale)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Any]:
+    """Give the open data set of rasterio.
+
+    Raises:
+        ImageError: it cannot be opened.
+        MissingPackageError: rasterio is not installed.
+    """
     rasterio = import_extra("rasterio", "satellite")
+    # Side files are asked for by name: to list a folder of 100,000 for each file takes hours.
+    with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="TRUE"):
+        with said_of(path):
+            file = rasterio.open(os.fspath(path))
+        with file:
+            yield file
+
+
+@contextmanager
+def said_of(path: Path) -> Iterator[None]:
+    """Name the file in every error of reading it.
+
+    Raises:
+        ImageError: in place of what GDAL or the system says.
+    """
     errors = import_extra("rasterio.errors", "satellite")
     try:
-        # Side files are asked for by name: to list a folder of 100,000 for each file takes hours.
-        with (
-            rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="TRUE"),
-            rasterio.open(os.fspath(path)) as file,
-        ):
-            yield file
+        yield
     except (errors.RasterioError, errors.RasterioIOError, OSError) as error:
         raise ImageError(f"{str(path)!r} cannot be read: {error}") from error
     except ImageError as error:
@@ -171,14 +220,16 @@ def _find(band: str, own: Sequence[str]) -> list[int]:
     return named
 
 
-def _without_data(file: Any, numbers: list[int], stored: NDArray[Any]) -> NDArray[np.bool_]:
+def _without_data(
+    file: Any, numbers: list[int], stored: NDArray[Any], part: tuple[tuple[int, int], ...]
+) -> NDArray[np.bool_]:
     """Return (C, H, W), true where a band holds nothing."""
     flags = [file.mask_flag_enums[number - 1] for number in numbers]
     empty = np.zeros(stored.shape, bool)
     if any("all_valid" not in {flag.name for flag in band} for band in flags):
         alpha = [number for number, c in enumerate(file.colorinterp, 1) if c.name == "alpha"]
         if not {*alpha} & {*numbers}:  # else somebody calls a band so that is none
-            empty = file.read_masks(numbers) == 0
+            empty = file.read_masks(numbers, window=part) == 0
     return empty | ~np.isfinite(stored) if stored.dtype.kind == "f" else empty
 
 
@@ -195,19 +246,22 @@ def _scales(
 
 
 def _scaled(
-    stored: NDArray[Any],
-    empty: NDArray[np.bool_],
-    scale: NDArray[np.float64],
-    offset: NDArray[np.float64],
+    stored: NDArray[Any], scale: NDArray[np.float64], offset: NDArray[np.float64]
 ) -> NDArray[np.float32]:
     if stored.dtype.kind == "c":
         raise ImageError("holds complex numbers; save amplitude and phase as bands")
-    values = stored.astype(np.float32) * scale.astype(np.float32) + offset.astype(np.float32)
+    values: NDArray[np.float32] = stored.astype(np.float32) * scale.astype(np.float32)
+    values += offset.astype(np.float32)
+    return values
+
+
+def _refuse_far_from_unit(
+    stored: NDArray[Any], values: NDArray[np.float32], empty: NDArray[np.bool_], scale: float
+) -> None:
     held = values[~empty]
     if held.size and not np.median(held) <= _BRIGHTEST:
         raise ImageError(
             f"holds {stored.dtype} values up to {stored[~empty].max():g}; at scale "
-            f"{scale.flat[0]:g} half of them are over {_BRIGHTEST:g}, where 1 is white: "
+            f"{scale:g} half of them are over {_BRIGHTEST:g}, where 1 is white: "
             "set what a stored 1 is worth"
         )
-    return np.clip(np.nan_to_num(values), 0, 1)

@@ -58,6 +58,13 @@ def decoders() -> str:
     return " ".join(found)
 
 
+def suffix_of(content: bytes) -> str:
+    """Return the suffix of the file that holds `content`, "" where no reader asks for it."""
+    if content.startswith(_TIFF):
+        return ".tif"
+    return ".dcm" if is_dicom(content) else ""
+
+
 def read_picture(source: Path | bytes) -> Pixels:
     """Return a picture as (H, W, 3): RGB uint8, or float32 in [0, 1] beyond 8 bits.
 

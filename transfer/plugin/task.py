@@ -68,6 +68,8 @@ class Task:
             names bands; None reads with `read_image`, whose bands are then named.
         measure: (row, its pixels) -> numbers by name, such as how bright an object is. They are
             taken when a row is first read, and become free columns of its manifest.
+        check: (recipe) raises a RecipeError where settings say nothing together, before anything is
+            read.
         write_samples: (folder, count, seed) writes a small data set in the domain's own format.
         sources: papers and licences of the data.
         sensitive: pictures and file names stay out of the tracking store unless asked for.
@@ -86,6 +88,7 @@ class Task:
     reads: tuple[str, ...] = ()
     read_bands: Callable[[Row, tuple[str, ...], Any], Pixels] | None = None
     measure: Measure = no_numbers
+    check: Callable[[Recipe], None] | None = None
     write_samples: Callable[[Path, int, int], None] | None = None
     sources: tuple[str, ...] = ()
     sensitive: bool = False

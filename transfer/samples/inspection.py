@@ -1,13 +1,15 @@
 """One look at every file: is it readable, and what is in it?"""
 
 import hashlib
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -19,7 +21,7 @@ from transfer.images.pictures import Pixels
 from transfer.progress import Progress, Step
 from transfer.samples.manifest import Manifest, Row
 from transfer.samples.neighbours import by_frame
-from transfer.samples.seen_files import FileState, Look, SeenFiles
+from transfer.samples.seen_files import FileState, SeenFiles
 from transfer.samples.side_by_side import side_by_side
 
 _MOST_BROKEN = 0.1
@@ -33,6 +35,30 @@ Measure = Callable[[Row, Pixels], Mapping[str, float]]
 """(row, its decoded pixels) -> numbers by name; called from several threads."""
 
 
+class Look(NamedTuple):
+    """What was seen in a row.
+
+    Attributes:
+        content, pixels: 16 hex digits each for the bytes of the file and for what a reader makes of
+            it.
+        side_px: the shorter side of that.
+        numbers: what the task measures of those pixels, by name.
+    """
+
+    content: str
+    pixels: str
+    side_px: int
+    numbers: Mapping[str, float] = MappingProxyType({})
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Return the look that `str` made a text of."""
+        return cls(*json.loads(text))
+
+    def __str__(self) -> str:
+        return json.dumps([self.content, self.pixels, self.side_px, dict(self.numbers)])
+
+
 class Broken(NamedTuple):
     """A picture that cannot be read, POSIX path below the root, and why."""
 
@@ -42,10 +68,17 @@ class Broken(NamedTuple):
 
 @dataclass(frozen=True)
 class Inspected:
-    """The readable rows, each with `content`, `pixels` and `key`, and what was left out."""
+    """What the files hold.
+
+    Attributes:
+        manifest: the readable rows, each with `content`, `pixels` and `key`.
+        broken: what was left out.
+        side_px: shorter side of the pictures as they are read, the median.
+    """
 
     manifest: Manifest
     broken: tuple[Broken, ...]
+    side_px: int
 
 
 @contextmanager
@@ -93,8 +126,8 @@ def inspect(  # noqa: PLR0913  # what is read and measured, who hears of it, whe
     found = _Found(len(manifest))
     for part in _parts(np.arange(len(manifest))):
         states = _file_states(manifest, part, columns)
-        for number, look in zip(part, memory.recall(states), strict=True):
-            found.add(number, look)
+        for number, text in zip(part, memory.recall(states), strict=True):
+            found.add(number, None if text is None else Look.parse(text))
     new = np.flatnonzero(found.content == b"")
     if len(new):
         with (
@@ -113,16 +146,18 @@ def inspect(  # noqa: PLR0913  # what is read and measured, who hears of it, whe
 
 
 class _Found:
-    """What was found in each row: digests, b"" where there are none, numbers, and reasons."""
+    """What was found in each row: digests, b"" where there are none, sides, numbers, reasons."""
 
     def __init__(self, rows: int) -> None:
         self.content, self.pixels = np.zeros(rows, _DIGEST), np.zeros(rows, _DIGEST)
+        self.side_px = np.zeros(rows, np.int64)
         self.numbers: dict[str, NDArray[np.float64]] = {}
         self.reasons: dict[int, str] = {}
 
     def add(self, number: int, look: Look | str | None) -> None:
         if isinstance(look, Look):
             self.content[number], self.pixels[number] = look.content, look.pixels
+            self.side_px[number] = look.side_px
             for name, value in look.numbers.items():
                 if name not in self.numbers:
                     self.numbers[name] = np.full(len(self.content), np.nan)
@@ -146,7 +181,7 @@ def _take_in(
         for number, file, look in looks:
             found.add(number, look)
             if isinstance(look, Look):
-                seen.append((file, look))
+                seen.append((file, str(look)))
             step.advance()
     finally:  # what was seen before an interrupt counts as well
         memory.remember(seen)
@@ -172,7 +207,7 @@ def _look_at(
         return _reason(row, error)
     digest = pixels_digest(pixels)
     keep(digest, pixels)
-    return Look(content, digest, measure(row, pixels))
+    return Look(content, digest, min(pixels.shape[:2]), measure(row, pixels))
 
 
 def _reason(row: Row, error: ImageError | OSError) -> str:
@@ -199,17 +234,10 @@ def pixels_digest(pixels: Pixels) -> str:
 def _file_states(manifest: Manifest, numbers: list[int], columns: Sequence[str]) -> list[FileState]:
     root = manifest.root.absolute()
     images = manifest.rows["image"].iloc[numbers].tolist()
-    states: dict[str, tuple[int, int]] = {}
-    for image in dict.fromkeys(images):
-        try:
-            about = (root / image).stat()
-        except OSError:
-            states[image] = (-1, -1)  # reading it will say why
-        else:
-            states[image] = (about.st_size, about.st_mtime_ns)
+    states = {image: FileState.of(root / image) for image in dict.fromkeys(images)}
     rows = (manifest.row(number) for number in numbers)
     return [
-        FileState(str(root / image), _what_is_read(row, columns), *states[image])
+        states[image]._replace(part=_what_is_read(row, columns))
         for image, row in zip(images, rows, strict=True)
     ]
 
@@ -240,7 +268,8 @@ def _sort_out(manifest: Manifest, found: _Found) -> Inspected:
         pixels=found.pixels[good].astype(str),
         **{name: values[good] for name, values in found.numbers.items()},
     )
-    return Inspected(kept.with_columns(key=_keys(kept)), broken)
+    side_px = int(np.median(found.side_px[good]))
+    return Inspected(kept.with_columns(key=_keys(kept)), broken, side_px)
 
 
 def _keys(manifest: Manifest) -> "pd.Series[str]":

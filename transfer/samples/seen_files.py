@@ -1,28 +1,25 @@
-"""What earlier inspections found in files, so that an unchanged file is not opened again."""
+"""What was found in files earlier, so that an unchanged file is not opened again."""
 
-import json
 import sqlite3
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from hashlib import blake2b
 from pathlib import Path
-from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from transfer.cache.folder import make_private
 
 _FILE = "seen.sqlite"
 _TABLE = """
-    CREATE TABLE IF NOT EXISTS looks (
+    CREATE TABLE IF NOT EXISTS seen (
         path TEXT, part TEXT, reader TEXT, size INTEGER, mtime_ns INTEGER,
-        content TEXT, pixels TEXT, numbers TEXT,
+        found TEXT,
         PRIMARY KEY (path, part, reader)
     ) WITHOUT ROWID
 """
 _RECALL = """
-    SELECT number, content, pixels, numbers
-    FROM asked JOIN looks USING (path, part, size, mtime_ns)
+    SELECT number, found FROM asked JOIN seen USING (path, part, size, mtime_ns)
     WHERE reader = ?
 """
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -37,23 +34,18 @@ class FileState(NamedTuple):
     size: int
     mtime_ns: int
 
-
-class Look(NamedTuple):
-    """What one look at a picture found.
-
-    Attributes:
-        content: 16 hex digits for the bytes of the file.
-        pixels: 16 hex digits for the pixels a reader makes of it.
-        numbers: what the task measures of those pixels, by name.
-    """
-
-    content: str
-    pixels: str
-    numbers: Mapping[str, float] = MappingProxyType({})
+    @classmethod
+    def of(cls, path: Path) -> Self:
+        """Return the state of a whole file; what is not there has the size -1."""
+        try:
+            about = path.stat()
+        except OSError:
+            return cls(str(path.absolute()), "", -1, -1)  # reading it will say why
+        return cls(str(path.absolute()), "", about.st_size, about.st_mtime_ns)
 
 
 class SeenFiles:
-    """Looks by file state and reader, in one SQLite file that any number of processes share.
+    """Texts by file state and reader, in one SQLite file that any number of processes share.
 
     It only saves time: where it cannot be read or written, nothing is recalled or remembered, and a
     damaged file is thrown away.
@@ -63,36 +55,33 @@ class SeenFiles:
         self._path = folder / _FILE
         self._reader = blake2b(reader.encode(), digest_size=8).hexdigest()
 
-    def recall(self, files: Sequence[FileState]) -> list[Look | None]:
+    def recall(self, files: Sequence[FileState]) -> list[str | None]:
         """Return what was found in each file, None where it is new or has changed."""
-        found: list[Look | None] = [None] * len(files)
+        found: list[str | None] = [None] * len(files)
         try:
             with closing(self._connect()) as connection:
                 connection.execute("PRAGMA temp_store = MEMORY")
                 connection.execute("CREATE TEMP TABLE asked (number, path, part, size, mtime_ns)")
                 asked = ((number, *state) for number, state in enumerate(files))
                 connection.executemany("INSERT INTO asked VALUES (?, ?, ?, ?, ?)", asked)
-                for number, content, pixels, text in connection.execute(_RECALL, (self._reader,)):
-                    found[number] = Look(content, pixels, json.loads(text))
+                for number, text in connection.execute(_RECALL, (self._reader,)):
+                    found[number] = text
         except (sqlite3.Error, OSError) as error:
             self._give_up(error)
         return found
 
-    def remember(self, found: Iterable[tuple[FileState, Look]]) -> None:
+    def remember(self, found: Iterable[tuple[FileState, str]]) -> None:
         """Keep what was found, for the next time."""
         # A file written this very moment may change again without a change of its time.
         latest = time.time_ns() - _SETTLED_NS
         rows = [
-            (
-                *(state.path, state.part, self._reader, state.size, state.mtime_ns),
-                *(look.content, look.pixels, json.dumps(dict(look.numbers))),
-            )
-            for state, look in found
+            (state.path, state.part, self._reader, state.size, state.mtime_ns, text)
+            for state, text in found
             if state.mtime_ns < latest
         ]
         try:
             with closing(self._connect()) as connection, connection:
-                connection.executemany("REPLACE INTO looks VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+                connection.executemany("REPLACE INTO seen VALUES (?, ?, ?, ?, ?, ?)", rows)
         except (sqlite3.Error, OSError) as error:
             self._give_up(error)
 

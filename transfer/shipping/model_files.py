@@ -35,6 +35,8 @@ class ModelCard:
         recipe: every setting of the run.
         thresholds: of a multi label target, and on which rows they were fitted.
         decisions: of the task, likewise.
+        side_px: shorter side of the pictures of the run before framing, the median: what a window
+            of a larger picture has to have. None where nobody noted it.
     """
 
     task: str
@@ -48,6 +50,7 @@ class ModelCard:
     recipe: dict[str, Any]
     thresholds: Thresholds | None = None
     decisions: Decisions | None = None
+    side_px: int | None = None
 
 
 def write_model(folder: Path, network: Network, card: ModelCard) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Self, TypeVar
 
 import numpy as np
@@ -12,16 +13,14 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from transfer.errors import BrokenPromiseError, ImageError, StoreError, TaskNotFoundError
+from transfer.errors import ImageError
 from transfer.images.framing import frame
-from transfer.images.pictures import Pixels, read_picture
-from transfer.network.backbone import Design, Network, Normalization, build_network
+from transfer.images.pictures import Pixels, read_picture, suffix_of
+from transfer.network.backbone import Network
 from transfer.network.objective import OBJECTIVES
-from transfer.overlay import Layer, settle
 from transfer.pixels.batches import Batch
 from transfer.pixels.cache import stack
 from transfer.pixels.views import fixed_view
-from transfer.plugin.discovery import load_task
 from transfer.plugin.task import Augmentation, Task, read_row
 from transfer.progress import Progress, Silent
 from transfer.recipe import Recipe
@@ -30,8 +29,8 @@ from transfer.samples.predictions import Said
 from transfer.samples.target import TargetKind, decode_targets
 from transfer.scoring.metrics import SCORECARDS
 from transfer.scoring.predict import mean_over_views, predict_rows
-from transfer.settings import HeadSettings
-from transfer.shipping.model_files import ModelCard, read_card, read_weights
+from transfer.shipping.model_files import ModelCard, read_card
+from transfer.shipping.restoring import read_network, recipe_and_task
 from transfer.tracking.runs import find_run, model_folder
 from transfer.tracking.store import DEFAULT_OUT, open_store
 
@@ -87,6 +86,8 @@ class Predictor:
         target: kind of target.
         thresholds: from which probability on a label is said; None unless there may be several.
         decisions: of the task; None where it makes none.
+        side_px: shorter side of the pictures of the run before framing, the median; None where
+            nobody noted it.
     """
 
     def __init__(
@@ -103,6 +104,8 @@ class Predictor:
         self.network, self.classes, self.recipe = network.eval(), card.classes, recipe
         self.task, self.target = card.task, TargetKind(card.target)
         self.thresholds, self.decisions = card.thresholds, card.decisions
+        self.side_px = card.side_px
+        self._own_reader = card.own_reader
         self._probabilities = OBJECTIVES[self.target].probabilities
         self._read: Reader = partial(read_row, settings=recipe.task)
         self._augment: Callable[[], Augmentation] | None = None
@@ -136,16 +139,8 @@ class Predictor:
                 draws views that are averaged.
         """
         card = read_card(folder)
-        recipe, task = _recipe_and_task(card)
-        numbers = Normalization(card.mean, card.std)
-        head = HeadSettings(**card.head)
-        design = Design(TargetKind(card.target), head, stages=head.stages or 1)
-        network = build_network(card.backbone, len(card.classes), numbers, design)
-        try:
-            network.load_state_dict(read_weights(folder))
-        except RuntimeError as error:
-            raise StoreError(f"the weights in {folder} do not fit its card: {error}") from error
-        return cls(network, card, recipe, task)
+        recipe, task = recipe_and_task(card)
+        return cls(read_network(folder, card), card, recipe, task)
 
     def predict(
         self, paths: Sequence[Path | str | Row], progress: Progress | None = None
@@ -179,23 +174,54 @@ class Predictor:
         return self._answer(sources, self._read, progress or Silent(), embeddings=embeddings)
 
     def predict_bytes(self, pictures: Sequence[bytes]) -> pd.DataFrame:
-        """Return the table of `predict` for encoded pictures (JPEG, PNG, ...) in memory."""
+        """Return the table of `predict` for the bytes of files, read as the task reads files."""
         sources = [(f"image {number}", content) for number, content in enumerate(pictures)]
-        return self._table(self._answer(sources, read_picture, Silent()))
+        read = self._read_as_file if self._own_reader else read_picture
+        return self._table(self._answer(sources, read, Silent()))
 
     def predict_arrays(self, pictures: Sequence[Pixels]) -> NDArray[np.float32]:
-        """Return probabilities (N, K) of pictures (H, W, C), uint8 or float32 in [0, 1]."""
-        parts = [said.probabilities for said in self._say(pictures)]
+        """Return probabilities (N, K) of pictures (H, W, C), uint8 or float32 in [0, 1].
+
+        Their bands are those of the recipe, in that order and scaled as its reader does.
+
+        Raises:
+            ImageError: one has another number of bands than the network takes.
+        """
+        parts = [said.probabilities for said in self._say(self._all_checked(pictures))]
         return np.concatenate([np.empty((0, len(self.classes)), np.float32), *parts])
 
     def embed(self, pictures: Sequence[Pixels]) -> NDArray[np.float32]:
         """Return pooled features (N, D) of pictures (H, W, C), uint8 or float32 in [0, 1].
 
         Where the recipe has test-time views they are the mean over them.
+
+        Raises:
+            ImageError: one has another number of bands than the network takes.
         """
-        found = (said.embeddings for said in self._say(pictures, embeddings=True))
+        said = self._say(self._all_checked(pictures), embeddings=True)
+        found = (part.embeddings for part in said)
         parts = [part for part in found if part is not None]
         return np.concatenate([np.empty((0, self.network.head.in_features), np.float32), *parts])
+
+    def _all_checked(self, pictures: Sequence[Pixels]) -> list[Pixels]:
+        return [self._checked(pixels, f"picture {n} ") for n, pixels in enumerate(pictures)]
+
+    def _checked(self, pixels: Pixels, name: str = "") -> Pixels:
+        """Return a picture whose bands are as many as the network takes."""
+        bands, count = self.recipe.bands, len(self.network.normalization.mean)
+        if pixels.shape[2] != count:
+            raise ImageError(
+                f"{name}has {pixels.shape[2]} bands; the run takes {count}: "
+                f"{', '.join(bands or ('red', 'green', 'blue'))}"
+            )
+        return pixels
+
+    def _read_as_file(self, content: bytes) -> Pixels:
+        """Return the picture in the bytes of a file; the reader of a task knows files alone."""
+        with TemporaryDirectory() as folder:
+            path = Path(folder, f"picture{suffix_of(content)}")
+            path.write_bytes(content)
+            return self._read(Row(path))
 
     def _say(self, pictures: Sequence[Pixels], *, embeddings: bool = False) -> Iterator[Said]:
         """Yield what the network says of each BATCH_SIZE pictures, the mean over their views."""
@@ -239,7 +265,7 @@ class Predictor:
                 pictures: dict[int, Pixels] = {}
                 for number, (_, source) in enumerate(part, start):
                     try:
-                        pictures[number] = read(source)
+                        pictures[number] = self._checked(read(source))
                     except (ImageError, OSError) as error:
                         errors[number] = str(error)
                 if pictures:
@@ -276,24 +302,3 @@ def _batch(framed: Sequence[Pixels], first: int) -> Batch:
     pixels = torch.from_numpy(stack(framed, rows)).permute(0, 3, 1, 2)
     unknown = torch.zeros(len(framed), dtype=torch.int64)
     return Batch(pixels, unknown, unknown)
-
-
-def _recipe_and_task(card: ModelCard) -> tuple[Recipe, Task | None]:
-    """Return recipe and task; one whose reader or views are needed must be installed."""
-    try:
-        task = load_task(card.task)
-    except (TaskNotFoundError, BrokenPromiseError) as error:
-        plain = {key: value for key, value in card.recipe.items() if key != "task"}
-        recipe = settle(Recipe(), [Layer("model", plain)]).recipe
-        if card.own_reader or recipe.test_views:
-            own = (
-                "reads its own file type"
-                if card.own_reader
-                else f"draws the {recipe.test_views} view(s) it averages over"
-            )
-            raise BrokenPromiseError(
-                f"the model was made by the task {card.task!r}, which {own}; "
-                f"install its package. {error}"
-            ) from error
-        return recipe, None
-    return settle(task.defaults(), [Layer("model", card.recipe)]).recipe, task

@@ -12,6 +12,7 @@ from tasks.satellite_vegetation.settings import Settings
 from tasks.satellite_vegetation.task import TASK
 from transfer import Row, fit, load
 from transfer.errors import ManifestError, RecipeError
+from transfer.images.crop import Box
 from transfer.overlay import Layer, settle
 
 rasterio = pytest.importorskip("rasterio", reason="pip install 'resnet-transfer[satellite]'")
@@ -83,9 +84,27 @@ def test_an_index_is_a_band_where_it_is_named(tmp_path: Path, dtype: type) -> No
     assert np.allclose(pixels[:, :, 1], expected, atol=1e-6)
 
 
-def test_an_index_that_no_band_is_called_by_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match="--set bands=B2,B4,ndvi"):
-        read_named_bands(Row(tmp_path / "chip.tif"), ("B2", "B4"), NDVI)
+@pytest.mark.parametrize(
+    ("bands", "said"),
+    [
+        ("B2,B4", "which is none of the bands B2, B4; .*: --set bands=B2,B4,ndvi"),
+        ((), "none of the bands of a picture in colours; .*: --set bands=B4,B8A,ndvi"),
+    ],
+)
+def test_an_index_that_no_band_is_called_by_is_refused_before_anything_is_read(
+    tmp_path: Path, bands: object, said: str
+) -> None:
+    settings = {"bands": bands, "task": {"indices": NDVI.indices}, "weights": "none"}
+    with pytest.raises(RecipeError, match=said):
+        fit("satellite_vegetation", tmp_path / "nothing", settings=settings, out=tmp_path / "runs")
+
+
+def test_a_box_is_cut_out_of_the_bands_as_well(tmp_path: Path) -> None:
+    stored = np.arange(4 * 48, dtype=np.uint16).reshape(4, 6, 8) * 10
+    write_chip(tmp_path / "frame.tif", stored)
+    row = Row(tmp_path / "frame.tif", box=Box(2, 1, 5, 5))
+    pixels = read_named_bands(row, BANDS, Settings())
+    assert np.allclose(pixels, stored.transpose(1, 2, 0)[1:5, 2:5] / 10_000)
 
 
 def test_a_formula_is_checked_before_anything_is_read() -> None:

@@ -3,7 +3,7 @@ import math
 import numpy as np
 
 from tasks.satellite_vegetation.blocks import block_names
-from transfer.images.geotiff import Place
+from transfer.images.places import Place
 
 KM = 1 / 111.195  # degrees of latitude
 

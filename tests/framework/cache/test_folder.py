@@ -7,7 +7,7 @@ from transfer.cache.block import as_names
 from transfer.cache.folder import cache_folder, clear, folder_of, is_private, make_private, used
 from transfer.cache.row_store import RowStore
 from transfer.errors import OutputError
-from transfer.samples.seen_files import FileState, Look, SeenFiles
+from transfer.samples.seen_files import FileState, SeenFiles
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def filled(tmp_path: Path) -> Path:
             writer.append(name, np.zeros((10, 10, 3), np.uint8))
         writer.publish()
     state = FileState("/a.png", "", 1, 1)
-    SeenFiles(folder_of("digests", tmp_path), "r").remember([(state, Look("1", "2"))])
+    SeenFiles(folder_of("digests", tmp_path), "r").remember([(state, "1 2")])
     return tmp_path
 
 

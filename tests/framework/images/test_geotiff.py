@@ -6,13 +6,12 @@ import pytest
 
 from transfer.errors import ImageError, MissingPackageError
 from transfer.images import extras
-from transfer.images.geotiff import REFLECTANCE, locate, read_bands
+from transfer.images.geotiff import REFLECTANCE, Window, open_bands, read_bands
 from transfer.images.pictures import read_picture
 
 rasterio = pytest.importorskip("rasterio", reason="pip install 'resnet-transfer[satellite]'")
 
 from rasterio.enums import ColorInterp  # noqa: E402
-from rasterio.transform import from_origin  # noqa: E402
 
 # pytest hears warnings that the reader silences for everybody else.
 pytestmark = pytest.mark.filterwarnings("ignore:Dataset has no geotransform")
@@ -203,23 +202,32 @@ def test_damaged_files_are_refused_by_name(write: Callable[..., Path], tmp_path:
         read_bands(tmp_path / "gone.tif", ["B2"])
 
 
-def test_a_file_says_where_it_lies(write: Callable[..., Path], tmp_path: Path) -> None:
-    # The central meridian of UTM zone 33 is 15 degrees east, at 500 km east; (0, 0) is the equator.
-    placed = {"crs": "EPSG:32633", "transform": from_origin(500_000 - 35, 25, 10, 10)}
-    utm = write(LAND, **placed).rename(tmp_path / "utm.tif")
-    degrees = write(LAND, crs="EPSG:4326", transform=from_origin(10, 50, 0.1, 0.2))
-    nowhere, broken = tmp_path / "nowhere.tif", tmp_path / "broken.tif"
-    degrees = degrees.rename(tmp_path / "degrees.tif")
-    write(LAND).rename(nowhere)
-    broken.touch()
-    first, second, *others = locate([utm, degrees, nowhere, broken])
-    assert first is not None
-    assert second is not None
-    assert others == [None, None]
-    assert (first.crs, first.x, first.y, first.pixel) == ("EPSG:32633", 500_000, 0, (10, 10))
-    assert (first.lon, first.lat) == pytest.approx((15, 0), abs=1e-9)
-    assert (second.lon, second.lat) == pytest.approx((10 + 0.35, 50 - 0.5))
-    assert second.pixel == pytest.approx((0.1, 0.2))
+def test_windows_are_the_parts_of_the_whole(write: Callable[..., Path]) -> None:
+    stored = LAND.astype(np.int16)
+    stored[2, 1, 3] = -1
+    path = write(stored, NAMES, nodata=-1)
+    whole = read_bands(path, ["B4", "B2"])
+    with open_bands(path, ["B4", "B2"]) as opened:
+        part = opened.read(Window(1, 2, 3, 4))
+        assert np.array_equal(part.pixels, whole[1:4, 2:6])
+        assert np.argwhere(~part.held).tolist() == [[0, 1]]
+        assert np.array_equal(opened.read().pixels, whole)
+
+
+def test_one_cloud_is_no_reason_to_refuse_a_scene(write: Callable[..., Path]) -> None:
+    stored = LAND.copy()
+    stored[:, :2, :2] = 30_000
+    with open_bands(write(stored), NAMES) as opened:
+        with pytest.raises(ImageError, match="set what a stored 1 is worth"):
+            opened.read(Window(0, 0, 2, 2))
+        assert (opened.read(Window(0, 0, 2, 2), check=False).pixels == 1).all()
+
+
+def test_what_goes_wrong_while_a_scene_is_open_is_not_blamed_on_it(
+    write: Callable[..., Path],
+) -> None:
+    with pytest.raises(OSError, match="^no space left$"), open_bands(write(LAND), ["1"]):
+        raise OSError("no space left")
 
 
 def test_without_rasterio_the_pip_line_is_said(

@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from transfer.errors import ImageError, ManifestError
 from transfer.images.crop import Box
@@ -153,10 +154,18 @@ def test_only_the_first_five_reasons_are_listed(ten: Manifest) -> None:
 def test_an_unchanged_file_is_not_opened_again(
     ten: Manifest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = look(ten).manifest.rows
+    first = look(ten)
     monkeypatch.setattr(Path, "open", refuse)
-    again = look(ten, refuse).manifest.rows
-    pd.testing.assert_frame_equal(first, again)
+    again = look(ten, refuse)
+    pd.testing.assert_frame_equal(first.manifest.rows, again.manifest.rows)
+    assert first.side_px == again.side_px
+
+
+def test_the_shorter_side_in_the_middle_is_told(tmp_path: Path) -> None:
+    for number, size in enumerate([(40, 90), (50, 44), (60, 41), (300, 200), (10, 10)]):
+        Image.new("RGB", size).save(tmp_path / f"{number}.png")
+    manifest = rows_of(tmp_path, {f"{number}.png": "cat" for number in range(5)})
+    assert look(manifest).side_px == 41
 
 
 def test_a_file_that_changed_is_looked_at_again(ten: Manifest) -> None:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from transfer.samples.seen_files import FileState, Look, SeenFiles
+from transfer.samples.seen_files import FileState, SeenFiles
 
 STATES = [FileState(f"/data/{number} ü.jpg", "", 100 + number, 1_000) for number in range(5)]
-FOUND = [Look(f"{number:016x}", f"{number + 99:016x}") for number in range(5)]
+FOUND = [f"{number:016x} ü" for number in range(5)]
 
 
 def filled(folder: Path) -> SeenFiles:
@@ -82,7 +82,7 @@ def test_a_table_of_another_shape_only_costs_time(tmp_path: Path) -> None:
     path = database(tmp_path)
     path.unlink()
     with sqlite3.connect(path) as connection:
-        connection.execute("CREATE TABLE looks (something TEXT)")
+        connection.execute("CREATE TABLE seen (something TEXT)")
     memory.remember(zip(STATES, FOUND, strict=True))
     assert memory.recall(STATES) == [None] * 5
 
@@ -91,10 +91,10 @@ def test_a_table_of_another_shape_only_costs_time(tmp_path: Path) -> None:
 def test_four_processes_may_write_at_once(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path\n"
-        "from transfer.samples.seen_files import FileState, Look, SeenFiles\n"
+        "from transfer.samples.seen_files import FileState, SeenFiles\n"
         "memory, me = SeenFiles(Path(sys.argv[1]), 'reader'), sys.argv[2]\n"
         "for part in range(20):\n"
-        "    memory.remember([(FileState(f'/{me}/{part}', '', 1, 1), Look(me, str(part)))])\n"
+        "    memory.remember([(FileState(f'/{me}/{part}', '', 1, 1), me + str(part))])\n"
     )
     writers = [
         subprocess.Popen([sys.executable, "-c", code, str(tmp_path), str(number)])
@@ -102,5 +102,5 @@ def test_four_processes_may_write_at_once(tmp_path: Path) -> None:
     ]
     assert [writer.wait(timeout=60) for writer in writers] == [0] * 4
     states = [FileState(f"/{me}/{part}", "", 1, 1) for me in range(4) for part in range(20)]
-    expected = [Look(str(me), str(part)) for me in range(4) for part in range(20)]
+    expected = [f"{me}{part}" for me in range(4) for part in range(20)]
     assert SeenFiles(tmp_path, "reader").recall(states) == expected

@@ -4,8 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from transfer.errors import BrokenPromiseError, ManifestError, StoreError
+from transfer.errors import BrokenPromiseError, ImageError, StoreError
 from transfer.images.framing import frame
 from transfer.images.pictures import read_picture
 from transfer.network.backbone import Design, Network, Normalization, build_network
@@ -58,6 +59,7 @@ def test_what_surrounds_the_network_comes_back(
     assert predictor.classes == ("cat", "dog", "newt")
     assert predictor.task == "labelled_images"
     assert predictor.recipe.model_dump(mode="json") == make_card().recipe
+    assert predictor.side_px is None
     assert predictor.network.normalization == network.normalization
     assert not any(module.training for module in predictor.network.modules())
 
@@ -134,12 +136,6 @@ def test_embeddings_are_what_the_head_reads(predictor: Predictor, files: list[Pa
     with torch.inference_mode():
         said = predictor.network.head(torch.from_numpy(embedded)).softmax(dim=1).numpy()
     assert np.abs(said - predictor.predict_arrays(pictures)).max() < 1e-6
-
-
-def test_arrays_of_different_bands_are_refused(predictor: Predictor) -> None:
-    pictures = [np.zeros((32, 32, bands), np.uint8) for bands in (3, 4)]
-    with pytest.raises(ManifestError, match="'picture 1' has 4 bands, 'picture 0' has 3"):
-        predictor.predict_arrays(pictures)
 
 
 def test_classes_named_like_columns_do_no_harm(
@@ -225,10 +221,51 @@ def test_files_are_read_as_the_task_reads_them(
         settings=plain.settings,
         read_image=lambda row, _: read_picture(row.path)[::-1].copy(),
     )
-    monkeypatch.setattr("transfer.shipping.predictor.load_task", lambda _: upside_down)
+    monkeypatch.setattr("transfer.shipping.restoring.load_task", lambda _: upside_down)
     predictor = Predictor.from_folder(folder)
     turned = [read_picture(path)[::-1].copy() for path in files]
     said = predictor.predict(files)[COLUMNS[3:6]].to_numpy()
     assert np.array_equal(said, predictor.predict_arrays(turned))
     upright = predictor.predict_arrays([read_picture(path) for path in files])
     assert not np.allclose(said, upright, atol=1e-3)
+
+
+class _OwnTask:
+    """Reads pictures upside down, from files alone."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.suffixes = folder, list[str]()
+
+    def read(self, row: Row) -> np.ndarray:
+        self.suffixes.append(row.path.suffix)
+        return read_picture(row.path)[::-1]
+
+    def reader(self, settings: object, bands: tuple[str, ...]) -> Callable[[Row], np.ndarray]:
+        return self.read
+
+
+def test_bytes_are_read_as_the_task_reads_files(
+    network: Network, make_card: MakeCard, files: list[Path], tmp_path: Path
+) -> None:
+    own = _OwnTask(tmp_path)
+    recipe = load_task("labelled_images").defaults().model_copy(update={"size": 32})
+    predictor = Predictor(network, make_card(own_reader=True), recipe, own)
+    Image.open(files[0]).save(tmp_path / "as.tif")
+    Image.open(files[0]).save(tmp_path / "as.png")
+    contents = [(tmp_path / name).read_bytes() for name in ("as.tif", "as.png")]
+    table = predictor.predict_bytes(contents)
+    upside_down = predictor.predict_arrays([read_picture(files[0])[::-1]])
+    assert np.abs(table[COLUMNS[3:6]].to_numpy() - upside_down).max() < 1e-6
+    assert own.suffixes == [".tif", ""]
+
+
+def test_pictures_of_other_bands_are_refused_by_number(
+    predictor: Predictor, files: list[Path]
+) -> None:
+    pictures = [np.zeros((32, 32, bands), np.uint8) for bands in (3, 4)]
+    for said in (predictor.predict_arrays, predictor.embed):
+        with pytest.raises(ImageError, match="picture 1 has 4 bands; the run takes 3: red, green"):
+            said(pictures)
+    predictor._read = lambda row: np.zeros((8, 8, 2), np.float32)
+    table = predictor.predict(files[:1])
+    assert table["error"].tolist() == ["has 2 bands; the run takes 3: red, green, blue"]
