@@ -1,15 +1,13 @@
 """One look at every file: is it readable, and what is in it?"""
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from types import MappingProxyType
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -19,6 +17,7 @@ from transfer.cache.folder import folder_of
 from transfer.errors import ImageError, ManifestError
 from transfer.images.pictures import Pixels
 from transfer.progress import Progress, Step
+from transfer.samples.look import Look
 from transfer.samples.manifest import Manifest, Row
 from transfer.samples.neighbours import by_frame
 from transfer.samples.seen_files import FileState, SeenFiles
@@ -33,30 +32,6 @@ Keep = Callable[[str, Pixels], object]
 """Takes the digest of decoded pixels, and the pixels; called from several threads."""
 Measure = Callable[[Row, Pixels], Mapping[str, float]]
 """(row, its decoded pixels) -> numbers by name; called from several threads."""
-
-
-class Look(NamedTuple):
-    """What was seen in a row.
-
-    Attributes:
-        content, pixels: 16 hex digits each for the bytes of the file and for what a reader makes of
-            it.
-        side_px: the shorter side of that.
-        numbers: what the task measures of those pixels, by name.
-    """
-
-    content: str
-    pixels: str
-    side_px: int
-    numbers: Mapping[str, float] = MappingProxyType({})
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Return the look that `str` made a text of."""
-        return cls(*json.loads(text))
-
-    def __str__(self) -> str:
-        return json.dumps([self.content, self.pixels, self.side_px, dict(self.numbers)])
 
 
 class Broken(NamedTuple):

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -29,6 +28,7 @@ from transfer.samples.predictions import Said
 from transfer.samples.target import TargetKind, decode_targets
 from transfer.scoring.metrics import SCORECARDS
 from transfer.scoring.predict import mean_over_views, predict_rows
+from transfer.shipping.answers import Answers
 from transfer.shipping.model_files import ModelCard, read_card
 from transfer.shipping.restoring import read_network, recipe_and_task
 from transfer.tracking.runs import find_run, model_folder
@@ -55,24 +55,6 @@ def load(
     """
     opened = open_store(Path(store), tracking_uri)
     return Predictor.from_folder(model_folder(opened, find_run(opened, run)))
-
-
-@dataclass(frozen=True)
-class Answers:
-    """What a network said of N pictures, before it is decided upon.
-
-    Attributes:
-        names: of the pictures, for a person.
-        probabilities: (N, K) float32, nan where a picture could not be read.
-        embeddings: (N, D) float32, nan likewise; None unless the target is judged by them, or they
-            were asked for.
-        errors: why a picture could not be read, "" where it could.
-    """
-
-    names: list[str]
-    probabilities: NDArray[np.float32]
-    embeddings: NDArray[np.float32] | None
-    errors: list[str]
 
 
 class Predictor:
