@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 
 if TYPE_CHECKING:
+    from transfer.comparing.compare import compare
+    from transfer.comparing.result import Comparison
     from transfer.errors import TransferError
     from transfer.experiment import RunResult
     from transfer.images.pictures import Pixels, read_picture
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "Augmentation": "transfer.plugin.task",
+    "Comparison": "transfer.comparing.result",
     "Judge": "transfer.plugin.judge",
     "Labelling": "transfer.samples.target",
     "Manifest": "transfer.samples.manifest",
@@ -39,6 +42,7 @@ _HOME = {
     "Task": "transfer.plugin.task",
     "TaskSettings": "transfer.settings",
     "TransferError": "transfer.errors",
+    "compare": "transfer.comparing.compare",
     "fit": "transfer.start",
     "load": "transfer.shipping.predictor",
     "load_task": "transfer.plugin.discovery",
@@ -50,6 +54,7 @@ _HOME = {
 
 __all__ = [
     "Augmentation",
+    "Comparison",
     "Judge",
     "Labelling",
     "Manifest",
@@ -63,6 +68,7 @@ __all__ = [
     "Task",
     "TaskSettings",
     "TransferError",
+    "compare",
     "fit",
     "load",
     "load_task",

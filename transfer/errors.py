@@ -13,6 +13,7 @@
   + CheckpointError       a run that cannot be continued
   + StoreError            a run store that cannot be read or written
   + RunNotFoundError      no run of that name
+  + ComparisonError       runs that cannot be compared
   + OutputError           a place that cannot be written to
   + ProcessError          processes that cannot go on together
 """
@@ -68,6 +69,10 @@ class StoreError(TransferError, OSError):
 
 class RunNotFoundError(TransferError, LookupError):
     """No run of the store has this name or id."""
+
+
+class ComparisonError(TransferError, ValueError):
+    """Runs that cannot be compared, because they did not answer the same rows."""
 
 
 class OutputError(TransferError, OSError):
