@@ -99,4 +99,5 @@ def _placements(of: NDArray[np.float64], among: NDArray[np.float64]) -> NDArray[
     both = np.concatenate([of, among], axis=1)
     count = of.shape[1]
     ranks = rankdata(both, axis=1)[:, :count] - rankdata(of, axis=1)
-    return ranks / among.shape[1]
+    shares: NDArray[np.float64] = ranks / among.shape[1]
+    return shares

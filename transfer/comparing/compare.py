@@ -22,6 +22,10 @@ from transfer.tracking.tracker import TEST_TAG
 
 SPLITS = ("val", "test")
 _FEWEST = 2
+_ABOUT_VAL = (
+    "these val rows also picked the epoch of each run, so that its scores flatter it, most of all "
+    "where a run was chosen by them; --on test is the last claim"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,7 +136,7 @@ def _found(contest: Contest, looked: int | None, notice: str) -> Comparison:
         ),
         family=family,
         looked=looked,
-        notes=(*_about_split(contest.split, looked), *_about_seeds(contenders), *contest.notes),
+        notes=(_about_split(contest.split, looked), *_about_seeds(contenders), *contest.notes),
         notice=notice,
     )
 
@@ -168,7 +172,8 @@ def _pair(
 
 
 def _side(contest: Contest, contender: Contender) -> Side:
-    runs, ends = contender.runs, [None, None]
+    runs = contender.runs
+    ends: list[float | None] = [None, None]
     if len(runs) == 1:
         name = f"{contest.split}/{contest.headline}"
         ends = [runs[0].metrics.get(f"{name}{end}") for end in ("_low", "_high")]
@@ -182,16 +187,11 @@ def _side(contest: Contest, contender: Contender) -> Side:
     )
 
 
-def _about_split(split: str, looked: int | None) -> list[str]:
+def _about_split(split: str, looked: int | None) -> str:
     if split == "val":
-        return [
-            "these are val rows, which also picked the epoch of each run: the scores flatter all of "
-            "them, and most the run that was chosen by them; --on test is the last claim"
-        ]
-    return [
-        f"{looked} run(s) of this store have been looked at on these test rows; p-values are "
-        "corrected for all of them"
-    ]
+        return _ABOUT_VAL
+    seen = f"{looked} run(s) of this store have been looked at on these test rows"
+    return f"{seen}; p-values are corrected for all of them"
 
 
 def _about_seeds(contenders: Sequence[Contender]) -> list[str]:

@@ -33,8 +33,8 @@ _SHOWN = 4
 _CLOSE = 1e-6
 _NO_RESAMPLING = "resampling inflates a calibration error"
 _BY_EMBEDDINGS = (
-    "an identity is judged by embeddings, which no run keeps: rows cannot be paired, and each score "
-    "has only the interval that its run gave it"
+    "an identity is judged by embeddings, which no run keeps: rows cannot be paired, and each "
+    "score has only the interval that its run gave it"
 )
 
 
@@ -137,8 +137,8 @@ class Contest:
                     f"{one.run.name} has other values of {_few(other)}: it was judged by other "
                     "settings or by other code than are in force here"
                 )
-        lost = {n for one in self._answers.values() for n in _scores_of(one.run, self.split)}
-        if lost := sorted(lost - set(self.names)):
+        kept = {n for one in self._answers.values() for n in _scores_of(one.run, self.split)}
+        if lost := sorted(kept - set(self.names)):
             notes.append(f"not compared, for they need more than is kept: {_few(lost)}")
         return notes
 
@@ -224,7 +224,7 @@ class Contest:
 
 
 def judging_of_runs(store: Store, run: StoredRun, task: Task, kind: TargetKind) -> Judging:
-    """Return how the rows of `run` are judged: by its kind of target, and by its task as it was set.
+    """Return how the rows of `run` are judged: by its target, and by its task as it was set.
 
     Raises:
         RecipeError: the task no longer knows a setting of the run.

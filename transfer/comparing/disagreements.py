@@ -43,8 +43,15 @@ def disagreements(first: Contender, second: Contender) -> list[Disagreement]:
         for row in _surest(wrong.answers[0].said, alone)[:MOST].tolist():
             said = first.answers[0].said
             label = decode_targets(said.kind, said.targets[row : row + 1], said.classes)[0]
-            says = (_says(contender, row) for contender in (first, second))
-            found.append(Disagreement(str(said.keys[row]), label or "none", *says, only_first))
+            found.append(
+                Disagreement(
+                    key=str(said.keys[row]),
+                    label=label or "none",
+                    first_says=_says(first, row),
+                    second_says=_says(second, row),
+                    only_first=only_first,
+                )
+            )
     return found
 
 

@@ -228,4 +228,5 @@ def _of_drawn_seeds(
     """Return the mean over k seeds drawn with replacement, anew for each of R resamples, (R,)."""
     count, replicates = draws.shape
     drawn = generator.integers(count, size=(count, replicates))
-    return np.take_along_axis(draws, drawn, axis=0).mean(axis=0)
+    means: NDArray[np.float64] = np.take_along_axis(draws, drawn, axis=0).mean(axis=0)
+    return means

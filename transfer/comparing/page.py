@@ -43,14 +43,11 @@ def as_page(
         pictures: `data:` addresses by row key.
     """
     title = f"{' and '.join(side.name for side in found.sides)} on {found.split}"
+    rows = f"{found.rows:,} {found.split} rows in {found.groups:,} groups"
     parts = [
-        "<!doctype html>",
-        '<html lang="en"><head><meta charset="utf-8">',
-        '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>",
+        _head(title),
         f"<h1>{escape(title)}</h1>",
-        f'<p class="muted">{escape(found.task)}: {found.rows:,} {found.split} rows in '
-        f"{found.groups:,} groups, by {escape(found.headline)}</p>",
+        f'<p class="muted">{escape(found.task)}: {rows}, by {escape(found.headline)}</p>',
         *(f'<p class="verdict">{escape(pair.verdict)}</p>' for pair in found.pairs),
         "<ul>",
         *(f"<li>{escape(note)}</li>" for note in (*found.notes, found.notice) if note),
@@ -74,6 +71,14 @@ def cells_of(gap: Gap, *, corrected: bool) -> list[str]:
         ends = f"[{gap.low * scale:+.{digits}f}, {gap.high * scale:+.{digits}f}]"
     cells = [name, _number(gap.first), _number(gap.second), difference, ends, p_value(gap.p)]
     return [*cells, *([p_value(gap.corrected)] if corrected else []), gap.note]
+
+
+def _head(title: str) -> str:
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>"
+    )
 
 
 def _sides(sides: Sequence[Side], headline: str) -> Iterator[str]:
