@@ -136,7 +136,7 @@ def _found(contest: Contest, looked: int | None, notice: str) -> Comparison:
         ),
         family=family,
         looked=looked,
-        notes=(_about_split(contest.split, looked), *_about_seeds(contenders), *contest.notes),
+        notes=(_about_split(contest.split, looked, family), *_about_seeds(contenders), *contest.notes),
         notice=notice,
     )
 
@@ -187,11 +187,12 @@ def _side(contest: Contest, contender: Contender) -> Side:
     )
 
 
-def _about_split(split: str, looked: int | None) -> str:
+def _about_split(split: str, looked: int | None, family: int) -> str:
     if split == "val":
         return _ABOUT_VAL
     seen = f"{looked} run(s) of this store have been looked at on these test rows"
-    return f"{seen}; p-values are corrected for all of them"
+    choice = f"; p-values are corrected for the {family} comparisons there were to choose from"
+    return seen + (choice if family > 1 else "")
 
 
 def _about_seeds(contenders: Sequence[Contender]) -> list[str]:

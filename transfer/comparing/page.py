@@ -64,11 +64,11 @@ def cells_of(gap: Gap, *, corrected: bool) -> list[str]:
     scale, digits = scale_of(gap), digits_of(gap)
     name = f"{gap.score} (lower is better)" if gap.lower_is_better else gap.score
     difference = (
-        "" if math.isnan(gap.difference) else f"{gap.difference * scale:+.{digits}f}{unit_of(gap)}"
+        "" if math.isnan(gap.difference) else f"{gap.difference * scale:+z.{digits}f}{unit_of(gap)}"
     )
     ends = ""
     if gap.low is not None and gap.high is not None:
-        ends = f"[{gap.low * scale:+.{digits}f}, {gap.high * scale:+.{digits}f}]"
+        ends = f"[{gap.low * scale:+z.{digits}f}, {gap.high * scale:+z.{digits}f}]"
     cells = [name, _number(gap.first), _number(gap.second), difference, ends, p_value(gap.p)]
     return [*cells, *([p_value(gap.corrected)] if corrected else []), gap.note]
 

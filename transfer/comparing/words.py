@@ -61,7 +61,7 @@ def span(gap: Gap) -> str:
     if gap.low is None or gap.high is None:
         return ""
     ends = (gap.low, gap.high) if gap.difference >= 0 else (-gap.high, -gap.low)
-    low, high = (f"{end * scale_of(gap):.{digits_of(gap)}f}" for end in ends)
+    low, high = (f"{end * scale_of(gap):z.{digits_of(gap)}f}" for end in ends)
     return f" [{low}, {high}]"
 
 
@@ -106,7 +106,7 @@ def _finding(gap: Gap, about: Circumstances) -> str:
         return f"{better} is better by {by}{corrected}{lower}."
     if gap.difference == 0:
         return f"No difference you could rely on: {gap.score} is the same{span(gap)}."
-    ahead = f"No difference you could rely on: {better} is {by}{corrected} ahead{lower}"
+    ahead = f"No difference you could rely on: {better} is ahead by {by}{corrected}{lower}"
     return f"{ahead}{_needed(gap, about)}."
 
 
