@@ -116,17 +116,19 @@ def expected(pairs: int, share: float) -> tuple[int, int]:
     return int(low), int(high)
 
 
+def power(found: list[Gap]) -> float:
+    """Return how often such gaps should be seen, by how far apart they are from pair to pair."""
+    differences = [one.difference for one in found]
+    distance = float(abs(np.mean(differences)) / np.std(differences))
+    return NormalDist().cdf(distance - NormalDist().inv_cdf(0.975))
+
+
 def line(name: str, score: str, found: list[Gap], gap: float) -> str:
     """Return one line of the table."""
     by_p = sum(one.p <= 0.05 for one in found)
     outside = sum(not one.low <= gap <= one.high for one in found)
     both = sum(one.is_reliable for one in found)
-    share = 0.05
-    if gap:
-        spread = float(np.std([one.difference for one in found]))
-        mean = float(np.mean([one.difference for one in found]))
-        share = NormalDist().cdf(abs(mean) / spread - NormalDist().inv_cdf(0.975))
-    low, high = expected(len(found), share)
+    low, high = expected(len(found), power(found) if gap else 0.05)
     return f"| {name} | {score} | {100 * gap:g} | {by_p} | {low} to {high} | {both} | {outside} |"
 
 

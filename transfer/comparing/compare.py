@@ -136,7 +136,11 @@ def _found(contest: Contest, looked: int | None, notice: str) -> Comparison:
         ),
         family=family,
         looked=looked,
-        notes=(_about_split(contest.split, looked, family), *_about_seeds(contenders), *contest.notes),
+        notes=(
+            _about_split(contest.split, looked, family),
+            *_about_seeds(contenders),
+            *contest.notes,
+        ),
         notice=notice,
     )
 
@@ -191,8 +195,9 @@ def _about_split(split: str, looked: int | None, family: int) -> str:
     if split == "val":
         return _ABOUT_VAL
     seen = f"{looked} run(s) of this store have been looked at on these test rows"
-    choice = f"; p-values are corrected for the {family} comparisons there were to choose from"
-    return seen + (choice if family > 1 else "")
+    if family == 1:
+        return seen
+    return f"{seen}; p-values are corrected for the {family} comparisons that could be chosen from"
 
 
 def _about_seeds(contenders: Sequence[Contender]) -> list[str]:

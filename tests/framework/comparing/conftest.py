@@ -11,10 +11,16 @@ import pytest
 from transfer.samples.predictions import Predictions
 from transfer.samples.target import TargetKind, decode_targets
 from transfer.scoring.metrics import SCORECARDS, point_scores
-from transfer.tracking.events import Finished, Numbers, Started, Tagged
+from transfer.tracking.events import Finished, Numbers, Read, Started, Tagged
 from transfer.tracking.record import Record
 from transfer.tracking.store import Store, open_store
-from transfer.tracking.tracker import HEADLINE_TAG, TARGET_TAG, TEST_TAG, RunDescription
+from transfer.tracking.tracker import (
+    HEADLINE_TAG,
+    TARGET_TAG,
+    TEST_TAG,
+    DataInput,
+    RunDescription,
+)
 
 CLASSES = ("cat", "dog", "NA")
 
@@ -80,6 +86,7 @@ def stored(store: Store) -> Write:
         of_split: Mapping[str, Predictions],
         params: Mapping[str, str] | None = None,
         task: str = "labelled_images",
+        data: str = "",
         **tags: str,
     ) -> Record:
         kind = next(iter(of_split.values())).kind
@@ -96,9 +103,13 @@ def stored(store: Store) -> Write:
         record.keep("predictions.parquet", content.getvalue())
         record.keep("recipe.json", b"{}")
         for split, said in of_split.items():
-            scores = {"rank_1": 0.5} if kind is TargetKind.IDENTITY else point_scores(said, card.scores)
+            scores = (
+                {"rank_1": 0.5} if kind is TargetKind.IDENTITY else point_scores(said, card.scores)
+            )
             record.append(Numbers(step=0, values={f"{split}/{n}": s for n, s in scores.items()}))
             _keep_decisions(record, said)
+        if data:
+            record.append(Read(inputs=(DataInput("data", "val", "0" * 16, data, 9, 3),)))
         record.append(Finished(status="FINISHED"))
         record.unlock()
         return record
@@ -108,7 +119,8 @@ def stored(store: Store) -> Write:
 
 def _keep_decisions(record: Record, said: Predictions) -> None:
     if said.thresholds is not None:
-        table = pd.DataFrame({"label": said.classes, "threshold": said.thresholds.values})
+        each = zip(said.classes, said.thresholds.values, strict=True)  # no table
+        table = pd.DataFrame(each, columns=["label", "threshold"])
         _keep(record, "thresholds", table, said.thresholds.fitted_on)
     if said.decisions is not None:
         table = pd.DataFrame(said.decisions.by_name.items(), columns=["decision", "value"])
