@@ -91,10 +91,9 @@ def test_rows_come_with_what_each_said_the_surest_mistake_first(result):
     for row in rows:
         wrong = second if row.only_first else first
         errors.append((not row.only_first, -wrong.probabilities[number[row.key]].max()))
-        right = (row.first_says, row.second_says)[not row.only_first]
-        assert (
-            right.rpartition(" ")[0] == row.label == first.classes[first.targets[number[row.key]]]
-        )
+        says = row.first_says if row.only_first else row.second_says
+        label = first.classes[first.targets[number[row.key]]]
+        assert says.rpartition(" ")[0] == row.label == label
     assert errors == sorted(errors)
 
 
