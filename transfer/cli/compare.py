@@ -1,6 +1,7 @@
 """`transfer compare`: which run is better, and is it really?"""
 
 import json
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +10,7 @@ import typer
 from transfer.cli.console import OUT, Terminal, print_table
 from transfer.cli.files import whole_file
 from transfer.cli.options import StoreFolder, TrackingUri
-from transfer.errors import OutputError
+from transfer.errors import OutputError, TransferError
 
 if TYPE_CHECKING:
     from transfer.comparing.compare import Compared
@@ -68,21 +69,22 @@ def _write_page(compared: "Compared", html: Path, *, show_images: bool) -> None:
     from transfer.comparing.disagreements import disagreements  # noqa: PLC0415
     from transfer.comparing.page import as_page  # noqa: PLC0415
 
-    by_name = {contender.name: contender for contender in compared.contenders}
-    shown = {
-        (pair.first, pair.second): disagreements(by_name[pair.first], by_name[pair.second])
-        for pair in compared.found.pairs
-        if pair.only_first or pair.only_second
-    }
+    pairs = zip(combinations(compared.contenders, 2), compared.found.pairs, strict=True)
+    shown = [
+        disagreements(*both) if pair.only_first or pair.only_second else [] for both, pair in pairs
+    ]
     pictures: dict[str, str] = {}
-    keys = sorted({row.key for rows in shown.values() for row in rows})
+    keys = sorted({row.key for rows in shown for row in rows})
     if compared.task.sensitive and not show_images:
         OUT.print("no pictures  they stay out of pages of this task; --show-images lets them in")
     elif keys:
         from transfer.comparing.thumbnails import thumbnails  # noqa: PLC0415  # torch
 
         run = compared.contenders[0].runs[0]
-        pictures = thumbnails(compared.store, run, compared.task, keys, Terminal())
+        try:
+            pictures = thumbnails(compared.store, run, compared.task, keys, Terminal())
+        except TransferError as error:  # the page tells most of it without
+            Terminal().warn(f"no pictures: {error}")
     with whole_file(html) as part:
         part.write_text(as_page(compared.found, shown, pictures), encoding="utf-8")
     OUT.print(f"wrote      {html}")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from transfer.comparing.answers import check_alike, read_answers
 from transfer.comparing.contender import Contender, make_contender
-from transfer.comparing.contest import Contest, judging_of_runs
+from transfer.comparing.contest import Contest, judging_of_run
 from transfer.comparing.gaps import Gap, holm
 from transfer.comparing.record import keep
 from transfer.comparing.result import Comparison, Pair, Side
@@ -21,7 +21,7 @@ from transfer.tracking.store import DEFAULT_OUT, Store, open_store
 from transfer.tracking.tracker import TEST_TAG
 
 SPLITS = ("val", "test")
-_FEWEST = 2
+_FEWEST, _ID = 2, 8
 _ABOUT_VAL = (
     "these val rows also picked the epoch of each run, so that its scores flatter it, most of all "
     "where a run was chosen by them; --on test is the last claim"
@@ -92,12 +92,13 @@ def compare_runs(
         make_contender([read_answers(store, find_run(store, run), on) for run in names])
         for names in wanted
     ]
+    contenders = _told_apart(contenders)
     answers = [one for contender in contenders for one in contender.answers]
     check_alike(answers)
     looked = _looked(store, contenders) if on == "test" else None
     first = answers[0]
     task = load_task(first.run.experiment)
-    judging = judging_of_runs(store, first.run, task, first.said.kind)
+    judging = judging_of_run(store, first.run, task, first.said.kind)
     contest = Contest(contenders, on, judging, progress, judging.shown)
     return Compared(_found(contest, looked, task.notice), tuple(contenders), task, store)
 
@@ -106,6 +107,19 @@ def keep_comparison(compared: Compared, progress: Progress) -> Comparison:
     """Keep a comparison in the store; return it with the id that it has there."""
     runs = [run for contender in compared.contenders for run in contender.runs]
     return replace(compared.found, run_id=keep(compared.found, runs, compared.store, progress))
+
+
+def _told_apart(contenders: Sequence[Contender]) -> list[Contender]:
+    """Return the contenders, those that share a name and no run with the start of their ids."""
+    runs_of_name: dict[str, set[str]] = {}
+    for one in contenders:
+        runs_of_name.setdefault(one.name, set()).add(one.runs[0].run_id)
+    return [
+        replace(one, name=f"{one.name} ({one.runs[0].run_id[:_ID]})")
+        if len(runs_of_name[one.name]) > 1
+        else one
+        for one in contenders
+    ]
 
 
 def _looked(store: Store, contenders: Sequence[Contender]) -> int:
@@ -138,6 +152,7 @@ def _found(contest: Contest, looked: int | None, notice: str) -> Comparison:
         looked=looked,
         notes=(
             _about_split(contest.split, looked, family),
+            *_about_tasks(contenders),
             *_about_seeds(contenders),
             *contest.notes,
         ),
@@ -198,6 +213,13 @@ def _about_split(split: str, looked: int | None, family: int) -> str:
     if family == 1:
         return seen
     return f"{seen}; p-values are corrected for the {family} comparisons that could be chosen from"
+
+
+def _about_tasks(contenders: Sequence[Contender]) -> list[str]:
+    tasks = list(dict.fromkeys(run.experiment for one in contenders for run in one.runs))
+    if len(tasks) == 1:
+        return []
+    return [f"these are runs of {' and '.join(tasks)}; all are judged as {tasks[0]} judges"]
 
 
 def _about_seeds(contenders: Sequence[Contender]) -> list[str]:

@@ -14,6 +14,7 @@ from transfer.tracking.stored_runs import StoredRun
 
 _SEED = "seed"
 _FREE = ("machine.",)  # settings that change nothing of what is learned
+_DATA = "transfer.data_digest"
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,8 +76,10 @@ def make_contender(answers: Sequence[Answers]) -> Contender:
 
 
 def _settings(run: StoredRun) -> dict[str, str]:
-    return {
+    """Return all that the runs of one recipe share: settings and data."""
+    settings = {
         name: value
         for name, value in run.params.items()
         if name != _SEED and not name.startswith(_FREE)
     }
+    return {**settings, "data": run.tags.get(_DATA, "")}

@@ -1,6 +1,7 @@
 """The contenders before their judge: every number of a comparison."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -82,12 +83,10 @@ class Contest:
 
     def gaps(self, first: Contender, second: Contender) -> list[Gap]:
         """Return how far the second is ahead in each score, the headline first."""
-        if not self._is_paired:
-            return [self._unpaired(name, first, second) for name in self.names]
-        if self.claim(first, second) == "recipes":
-            return [self._gap_of_recipes(name, first, second) for name in self.names]
-        swapped = self._swapped(first, second)
-        return [self._gap_of_models(name, first, second, swapped) for name in self.names]
+        return [
+            replace(gap, lower_is_better=self._judging.lower_is_better(gap.score))
+            for gap in self._gaps(first, second)
+        ]
 
     def claim(self, first: Contender, second: Contender) -> Claim:
         """Return what a verdict about two contenders is about."""
@@ -102,6 +101,7 @@ class Contest:
             claim=self.claim(first, second),
             runs=(len(one), len(other)),
             split=self.split,
+            rows=len(one[0]),
             family=family,
             same=len(one) == len(other) and all(map(_say_the_same, one, other)),
         )
@@ -166,6 +166,14 @@ class Contest:
             )
         return dict(zip(self._said, draws, strict=True))
 
+    def _gaps(self, first: Contender, second: Contender) -> list[Gap]:
+        if not self._is_paired:
+            return [self._unpaired(name, first, second) for name in self.names]
+        if self.claim(first, second) == "recipes":
+            return [self._gap_of_recipes(name, first, second) for name in self.names]
+        swapped = self._swapped(first, second)
+        return [self._gap_of_models(name, first, second, swapped) for name in self.names]
+
     def _swapped(self, first: Contender, second: Contender) -> Draws:
         """Return the gaps after swaps; of contenders with unlike numbers of runs there are none."""
         if len(first.answers) != len(second.answers):
@@ -223,7 +231,7 @@ class Contest:
         return tagged if tagged in known else of_kind
 
 
-def judging_of_runs(store: Store, run: StoredRun, task: Task, kind: TargetKind) -> Judging:
+def judging_of_run(store: Store, run: StoredRun, task: Task, kind: TargetKind) -> Judging:
     """Return how the rows of `run` are judged: by its target, and by its task as it was set.
 
     Raises:

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from scipy.stats import t as student
 
 from transfer.scoring.intervals import FEWEST_GROUPS
-from transfer.scoring.metrics import LOWER_IS_BETTER
 
 LEVEL = 0.95
 """Of the intervals; a p-value of less than the rest counts."""
@@ -33,6 +32,7 @@ class Gap:
         note: how p was made, or why there is none.
         needed: rows it would take to see so small a gap in four of five cases; None where there
             is no interval to tell from, or no gap.
+        lower_is_better: whoever has less of it is better.
     """
 
     score: str
@@ -45,11 +45,7 @@ class Gap:
     corrected: float | None = None
     note: str = ""
     needed: int | None = None
-
-    @property
-    def lower_is_better(self) -> bool:
-        """Say whether the contender with less of it is the better one."""
-        return lower_is_better(self.score)
+    lower_is_better: bool = False
 
     @property
     def second_leads(self) -> bool:
@@ -62,11 +58,6 @@ class Gap:
         if self.corrected is None or self.corrected > 1 - LEVEL:
             return False
         return self.low is None or self.high is None or self.low > 0 or self.high < 0
-
-
-def lower_is_better(score: str) -> bool:
-    """Say whether less of a score is better; `patient/log_loss` is a log loss as well."""
-    return any(part in LOWER_IS_BETTER for part in score.split("/"))
 
 
 def share_beyond(difference: float, swapped: NDArray[np.float64]) -> float:

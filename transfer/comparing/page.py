@@ -3,14 +3,12 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
+from itertools import zip_longest
 
 from transfer.comparing.disagreements import MOST, Disagreement
 from transfer.comparing.gaps import Gap
 from transfer.comparing.result import Comparison, Pair, Side
 from transfer.comparing.words import digits_of, p_value, scale_of, unit_of
-
-Shown = Mapping[tuple[str, str], Sequence[Disagreement]]
-"""Rows to show of each pair, by the names of its contenders."""
 
 _STYLE = """
 :root { color-scheme: light dark; --paper: #fff; --ink: #2f3a42; --muted: #5c6870; --line: #dfe4e8;
@@ -33,29 +31,31 @@ figure { margin: 0; overflow-wrap: anywhere; } figure img { width: 112px; height
 
 
 def as_page(
-    found: Comparison, shown: Shown | None = None, pictures: Mapping[str, str] | None = None
+    found: Comparison,
+    shown: Sequence[Sequence[Disagreement]] = (),
+    pictures: Mapping[str, str] | None = None,
 ) -> str:
     """Return the page; whatever comes from the user's files is escaped.
 
     Args:
         found: what to tell.
-        shown: rows of each pair that only one says right.
+        shown: rows of each pair that only one says right; of no pair leaves them out.
         pictures: `data:` addresses by row key.
     """
     title = f"{' and '.join(side.name for side in found.sides)} on {found.split}"
-    rows = f"{found.rows:,} {found.split} rows in {found.groups:,} groups"
+    about = f"{found.rows:,} {found.split} rows in {found.groups:,} groups"
     parts = [
         _head(title),
         f"<h1>{escape(title)}</h1>",
-        f'<p class="muted">{escape(found.task)}: {rows}, by {escape(found.headline)}</p>',
+        f'<p class="muted">{escape(found.task)}: {about}, by {escape(found.headline)}</p>',
         *(f'<p class="verdict">{escape(pair.verdict)}</p>' for pair in found.pairs),
         "<ul>",
         *(f"<li>{escape(note)}</li>" for note in (*found.notes, found.notice) if note),
         "</ul>",
         *(_sides(found.sides, found.headline) if len(found.pairs) > 1 else ()),
     ]
-    for pair in found.pairs:
-        parts += _pair(pair, found, (shown or {}).get((pair.first, pair.second)), pictures or {})
+    for pair, rows in zip_longest(found.pairs, shown):
+        parts += _pair(pair, found, rows, pictures or {})
     return "\n".join([*parts, "</body></html>", ""])
 
 

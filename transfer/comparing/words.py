@@ -26,6 +26,7 @@ class Circumstances:
         claim: what it is about.
         runs: how many each of them has.
         split: whose rows they answered.
+        rows: how many of them.
         family: how many comparisons p is corrected for.
         same: they say the same of every row.
     """
@@ -35,6 +36,7 @@ class Circumstances:
     claim: Claim
     runs: tuple[int, int]
     split: str
+    rows: int
     family: int
     same: bool = False
 
@@ -113,7 +115,7 @@ def _finding(gap: Gap, about: Circumstances) -> str:
 def _needed(gap: Gap, about: Circumstances) -> str:
     if about.claim == "recipes":
         return "; more seeds or more rows would tell"
-    if gap.needed is None:
+    if gap.needed is None or gap.needed <= about.rows:  # what the correction took away
         return ""
     if gap.needed >= _MILLION:
         return f"; so small a one takes millions of {about.split} images to see"

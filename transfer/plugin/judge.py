@@ -41,6 +41,8 @@ class Judge:
         remarks: what has to be said beside a score, by its name.
         figures: drawings by name, kept as `figures/SPLIT_NAME.png`.
         shown: scores that the end of a run prints beside the headline.
+        lower_is_better: its scores of which less is better, such as "brier"; that also means
+            "patient/brier" and "brier/CLASS".
     """
 
     scores: Callable[[Predictions, NDArray[np.float64]], dict[str, NDArray[np.float64]]]
@@ -48,3 +50,4 @@ class Judge:
     remarks: Callable[[Predictions], Mapping[str, str]] = _silence
     figures: Callable[[Predictions], Mapping[str, Figure]] = _blank
     shown: tuple[str, ...] = ()
+    lower_is_better: frozenset[str] = frozenset()

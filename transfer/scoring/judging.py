@@ -13,7 +13,7 @@ from transfer.plugin.judge import Judge
 from transfer.samples.predictions import Decisions, Predictions
 from transfer.samples.target import TargetKind
 from transfer.scoring.intervals import Score, remarked, score_with_intervals
-from transfer.scoring.metrics import SCORECARDS, point_scores
+from transfer.scoring.metrics import LOWER_IS_BETTER, SCORECARDS, point_scores
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -71,6 +71,11 @@ class Judging:
     def shown(self) -> tuple[str, ...]:
         """Scores of the domain that the end of a run prints."""
         return () if self.domain is None else self.domain.shown
+
+    def lower_is_better(self, score: str) -> bool:
+        """Say whether less of `score` is better; `patient/log_loss` is a log loss as well."""
+        own = frozenset() if self.domain is None else self.domain.lower_is_better
+        return not (LOWER_IS_BETTER | own).isdisjoint(score.split("/"))
 
     def _deciding(self, predictions: Predictions, split: str) -> Predictions:
         """Return `predictions` with what is decided on them themselves."""

@@ -15,6 +15,7 @@ from transfer.comparing.compare import Compared
 from transfer.comparing.disagreements import Disagreement
 from transfer.comparing.gaps import Gap
 from transfer.comparing.result import Comparison, Pair, Side
+from transfer.errors import ManifestError
 
 Command = Callable[..., Any]
 KEY = "0123:cat"
@@ -131,6 +132,19 @@ def test_pictures_of_a_sensitive_task_stay_out_unless_asked_for(
     assert asked.pictures == []
     command_line("compare", "a", "b", "--html", out, "--show-images")
     assert "<img" in out.read_text()
+
+
+def test_a_page_is_written_where_pictures_cannot_be_read(
+    command_line: Command, asked: Asked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise ManifestError("no rows there")
+
+    monkeypatch.setattr("transfer.comparing.thumbnails.thumbnails", refuse)
+    typed = command_line("compare", "a", "b", "--html", tmp_path / "page.html")
+    assert typed.code == 0
+    assert "no pictures: no rows there" in typed.err
+    assert "dog 0.80" in (tmp_path / "page.html").read_text()
 
 
 @pytest.mark.parametrize(("option", "name"), [("--json", "a.txt"), ("--html", "a.json")])

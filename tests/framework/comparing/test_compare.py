@@ -6,11 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import transfer
 from transfer.comparing.compare import compare_runs
 from transfer.comparing.record import write
 from transfer.errors import ComparisonError, RunNotFoundError
 from transfer.progress import Silent
-from transfer.samples.predictions import Thresholds
+from transfer.samples.predictions import Decisions, Thresholds
 from transfer.samples.target import TargetKind
 from transfer.scoring.metrics import point_scores
 from transfer.scoring.single_label import single_label_scores
@@ -159,6 +160,71 @@ def test_runs_that_differ_in_more_than_the_seed_are_no_recipe(store, stored, ans
     assert found.pairs[0].claim == "models"
     assert "the runs of bb0..bb4 differ in lr" in found.notes
     assert "runs of bb0..bb4 share a seed" in found.notes
+
+
+def test_runs_that_learned_from_other_data_are_no_recipe(store, stored, answers):
+    first = _seeds(stored, answers, "a", 0.6, 5)
+    second = _seeds(stored, answers, "bb", 0.9, 4)
+    other = {"transfer.data_digest": "other"}
+    stored("bb4", {"val": answers(7, right=0.9)}, {"seed": "4", "lr": "0.1"}, **other)
+    assert "the runs of bb0..bb4 differ in data" in compared(store, first, f"{second},bb4").notes
+
+
+def test_two_runs_of_one_name_are_told_apart_by_their_ids(store, stored, answers):
+    ids = [stored("a", {"val": answers(seed)}).id for seed in (1, 2)]
+    found = compared(store, *ids)
+    assert [side.name for side in found.sides] == [f"a ({run_id[:8]})" for run_id in ids]
+
+
+def test_runs_of_two_tasks_are_judged_as_the_first_is(store, stored, answers):
+    stored("a", {"val": answers(1)})
+    stored("b", {"val": answers(2)}, task="satellite_vegetation")
+    expected = "runs of labelled_images and satellite_vegetation; all are judged as labelled_images"
+    assert any(expected in note for note in compared(store, "a", "b").notes)
+
+
+def _judge(settings):
+    """Judge by a threshold that each run decides for itself."""
+
+    def scores(predictions, weights):
+        said = predictions.probabilities[:, 0] >= predictions.decisions.by_name["from"]
+        true = predictions.targets == 0
+        return {
+            "false/cats": weights @ (said & ~true) / weights.sum(axis=1),
+            "sensitivity": weights @ (said & true) / (weights @ true),
+        }
+
+    return transfer.Judge(
+        scores=scores, lower_is_better=frozenset({"false"}), shown=("false/cats",)
+    )
+
+
+@pytest.fixture
+def judged(monkeypatch):
+    """Let the task judge by thresholds."""
+    task = replace(transfer.load_task("labelled_images"), judge=_judge, notice="no medicine")
+    monkeypatch.setattr("transfer.comparing.compare.load_task", lambda name: task)
+
+
+@pytest.mark.usefixtures("judged")
+def test_a_domains_scores_are_compared_at_the_decisions_of_each_run(store, stored, answers):
+    for name, seed, limit in (("a", 1, 0.2), ("b", 2, 0.6)):
+        decided = Decisions({"from": limit}, "calibration")
+        stored(name, {"val": replace(answers(seed), decisions=decided)})
+    found = compared(store, "a", "b")
+    gaps = {gap.score: gap for gap in found.pairs[0].gaps}
+    assert list(gaps)[:2] == ["balanced_accuracy", "false/cats"]
+    assert gaps["false/cats"].lower_is_better
+    assert gaps["log_loss"].lower_is_better
+    assert not gaps["sensitivity"].lower_is_better
+    for name in ("false/cats", "sensitivity"):
+        assert gaps[name].note == "resamples: each run has its own threshold"
+        assert (gaps[name].p < 0.05) == (gaps[name].low > 0 or gaps[name].high < 0)
+    assert gaps["balanced_accuracy"].note == "swaps"
+    first = answers(1)
+    said = (first.probabilities[:, 0] >= 0.2) & (first.targets == 0)
+    assert gaps["sensitivity"].first == pytest.approx(said.sum() / (first.targets == 0).sum())
+    assert found.notice == "no medicine"
 
 
 def test_each_run_keeps_its_thresholds(store, stored, answers):

@@ -12,7 +12,6 @@ from transfer.comparing.gaps import (
     gap_of_recipes,
     holm,
     interval,
-    lower_is_better,
     rows_needed,
     share_across_zero,
     share_beyond,
@@ -60,11 +59,8 @@ def test_the_rows_that_are_needed_see_the_gap_in_four_of_five_cases():
     assert rows_needed(0.0, draws, 400) is None
 
 
-def test_which_scores_are_better_when_lower():
-    assert lower_is_better("log_loss")
-    assert lower_is_better("patient/log_loss")
-    assert not lower_is_better("accuracy")
-    assert Gap("eer", 0.2, 0.1, -0.1).second_leads
+def test_who_has_less_leads_where_less_is_better():
+    assert Gap("eer", 0.2, 0.1, -0.1, lower_is_better=True).second_leads
     assert not Gap("accuracy", 0.2, 0.1, -0.1).second_leads
 
 

@@ -51,7 +51,7 @@ def test_a_page_tells_all_and_needs_nothing_else(result):
     pair = result.found.pairs[0]
     pictures = {row.key: "data:image/png;base64,AAAA" for row in rows[:2]}
 
-    page = Page(as_page(result.found, {(pair.first, pair.second): rows}, pictures))
+    page = Page(as_page(result.found, [rows], pictures))
 
     assert pair.verdict in page.text
     assert all(gap.score in page.text for gap in pair.gaps)
@@ -72,10 +72,7 @@ def test_a_page_follows_the_reader_into_the_dark(result):
 
 def test_names_from_files_are_never_read_as_html(result):
     rows = disagreements(*result.contenders)
-    pair = result.found.pairs[0]
-    text = as_page(
-        replace(result.found, notes=(EVIL,), notice=EVIL), {(pair.first, pair.second): rows}
-    )
+    text = as_page(replace(result.found, notes=(EVIL,), notice=EVIL), [rows])
     assert EVIL not in text
     assert "<script" not in text
     assert EVIL in Page(text).text
@@ -98,7 +95,10 @@ def test_rows_come_with_what_each_said_the_surest_mistake_first(result):
 
 
 def test_the_table_marks_what_is_better_when_lower():
-    cells = cells_of(Gap("log_loss", 0.5, 0.45, -0.05, -0.08, -0.02, 0.01, 0.04), corrected=True)
+    cells = cells_of(
+        Gap("log_loss", 0.5, 0.45, -0.05, -0.08, -0.02, 0.01, 0.04, lower_is_better=True),
+        corrected=True,
+    )
     assert cells == [
         "log_loss (lower is better)", "0.5000", "0.4500", "-0.050", "[-0.080, -0.020]", "0.010",
         "0.040", "",

@@ -9,14 +9,22 @@ from transfer.comparing.words import Circumstances, amount, p_value, span, verdi
 
 SURE = Gap("balanced_accuracy", 0.81, 0.829, 0.019, 0.006, 0.032, 0.004, 0.004, "swaps", 900)
 UNSURE = Gap("accuracy", 0.81, 0.807, -0.003, -0.015, 0.009, 0.62, 0.62, "swaps", 2400)
-LOSS = Gap("log_loss", 0.50, 0.45, -0.05, -0.08, -0.02, 0.001, 0.001, "swaps", 300)
+LOSS = Gap(
+    "log_loss", 0.50, 0.45, -0.05, -0.08, -0.02, 0.001, 0.001, "swaps", 300, lower_is_better=True
+)
 MODELS = "This is about these two trained models, not about their recipes: that takes 5 seeds"
 
 
 def about(**changes):
     given = {
-        "first": "A", "second": "B", "claim": "models", "runs": (1, 1), "split": "test", "family": 1
-    }  # fmt: skip
+        "first": "A",
+        "second": "B",
+        "claim": "models",
+        "runs": (1, 1),
+        "split": "test",
+        "rows": 800,
+        "family": 1,
+    }
     return Circumstances(**{**given, **changes})
 
 
@@ -42,11 +50,11 @@ def test_less_of_a_loss_is_better_and_is_said_so():
 
 
 def test_a_correction_takes_a_verdict_away():
-    corrected = Gap(**{**vars(SURE), "corrected": 0.052})
+    corrected = Gap(**{**vars(SURE), "corrected": 0.052, "needed": 600})
     said = verdict(corrected, about(family=13))
     assert said.startswith(
         "No difference you could rely on: B is ahead by 1.9 points of balanced_accuracy "
-        "[0.6, 3.2], p 0.004, 0.052 corrected for 13 comparisons;"
+        "[0.6, 3.2], p 0.004, 0.052 corrected for 13 comparisons. This is about"
     )
 
 
