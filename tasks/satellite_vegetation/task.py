@@ -15,7 +15,7 @@ TASK = Task(
     read_bands=read_named_bands,
     augment=augment,
     headline="balanced_accuracy",
-    recipe=Recipe(backbone="resnet18", size=64, batch_size=64, lr=3e-3, no_data=0),
+    recipe=Recipe(backbone="resnet18", size=64, batch_size=64, no_data=0),
     write_samples=write_samples,
     sources=(
         "Helber et al. 2019, EuroSAT, doi:10.1109/JSTARS.2019.2918242, MIT licence",

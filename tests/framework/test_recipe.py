@@ -58,12 +58,20 @@ def test_a_recipe_is_frozen_at_every_depth() -> None:
     ("recipe", "rate"),
     [
         (Recipe(), 1e-3),
+        (Recipe(weights="starter"), 3e-3),
         (Recipe(strategy=Strategy.SCRATCH), 2e-3),
+        (Recipe(strategy=Strategy.SCRATCH, weights="starter"), 2e-3),
         (Recipe(strategy=Strategy.SCRATCH, lr=5.0), 5.0),
     ],
 )
-def test_an_unset_learning_rate_is_the_strategy_s_own(recipe: Recipe, rate: float) -> None:
+def test_an_unset_rate_is_that_of_strategy_and_weights(recipe: Recipe, rate: float) -> None:
     assert recipe.peak_lr == rate
+
+
+@pytest.mark.parametrize(("rows", "epochs"), [(1, 20), (600, 17), (1_250, 8), (50_000, 8)])
+def test_unset_epochs_are_more_where_pictures_are_few(rows: int, epochs: int) -> None:
+    assert Recipe().passes(rows) == epochs
+    assert Recipe(epochs=3).passes(rows) == 3
 
 
 def trained_with(optimizer: str, **settings: float) -> Recipe:
