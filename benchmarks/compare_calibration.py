@@ -2,6 +2,7 @@
 
     python benchmarks/compare_calibration.py
     python benchmarks/compare_calibration.py --pairs 200 --replicates 499
+    python benchmarks/compare_calibration.py --pairs 200 --replicates 499 --recipes
 
 Pairs of networks are drawn, not trained: each row is right where a number is above 0 that is the
 sum of how hard the row is, how hard its group is (both networks share these), how well this network
@@ -11,17 +12,18 @@ with one of 3 points, as many as the spread of the measured gaps lets expect.
     independent   every row is a group
     clustered     groups of five rows, on which a network is good or bad as a whole
     surer         as independent, but one network is surer of all it says
+    recipes       as independent, five networks of each recipe, some of them luckier than others
 """
 
 import argparse
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 
 import numpy as np
 from scipy import stats
 
-from transfer.comparing.gaps import Gap, gap_of_models
+from transfer.comparing.gaps import Gap, gap_of_models, gap_of_recipes
 from transfer.comparing.resampling import points, resampled_scores, swapped_gaps
 from transfer.samples.predictions import Predictions
 from transfer.scoring.ranking import rank_measures, roc_area
@@ -47,6 +49,7 @@ DESIGNS = {
     "surer": Design(sureness=5.0),
 }
 OF_ROW = 0.4
+LUCK, SEEDS = 0.1, 5  # of a network, as a deviation of the sum; networks of each recipe
 
 
 def pair(design: Design, rows: int, seed: int, gap: float = 0.0) -> tuple[Predictions, Predictions]:
@@ -110,6 +113,38 @@ def gaps(
         }
 
 
+def recipe_gaps(rows: int, pairs: int, replicates: int, gap: float = 0.0) -> Iterator[Gap]:
+    """Yield the gap in balanced accuracy of five networks of each of two recipes."""
+    for seed in range(pairs):
+        generator = np.random.default_rng([seed, rows])
+        targets = generator.choice(len(SHARES), size=rows, p=SHARES)
+        shared = generator.normal(0, np.sqrt(OF_ROW), rows)
+        runs = [
+            _answers(
+                targets,
+                np.arange(rows),
+                NormalDist().inv_cdf(right)
+                + shared
+                + generator.normal(0, LUCK)
+                + generator.normal(0, np.sqrt(1 - OF_ROW), rows),
+                generator,
+            )
+            for right in (RIGHT, RIGHT + gap)
+            for _ in range(SEEDS)
+        ]
+        draws = resampled_scores(runs, scorer, replicates=replicates, seed=seed)
+        values = np.array([points(said, scorer)["balanced_accuracy"] for said in runs])
+        of_score = np.stack([draw["balanced_accuracy"] for draw in draws])
+        found = gap_of_recipes(
+            "balanced_accuracy",
+            (values[:SEEDS], values[SEEDS:]),
+            (of_score[:SEEDS], of_score[SEEDS:]),
+            groups=rows,
+            seed=seed,
+        )
+        yield replace(found, corrected=found.p)
+
+
 def expected(pairs: int, share: float) -> tuple[int, int]:
     """Return the ends between which a count of `pairs` lies in 95 of 100 cases."""
     low, high = stats.binom.interval(0.95, pairs, share)
@@ -140,12 +175,18 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=1000)
     parser.add_argument("--rows", type=int, default=400, help="1,000 where there is a difference")
     parser.add_argument("--replicates", type=int, default=999)
+    parser.add_argument("--recipes", action="store_true", help="recipes alone")
     asked = parser.parse_args()
     print(f"of {asked.pairs} pairs\n")
     print(
         "| pairs | score | gap, points | p <= 0.05 | expected | reliable | gap outside interval |"
     )
     print("|---|---|---|---|---|---|---|")
+    if asked.recipes:
+        for gap in (0.0, 0.03):
+            found = list(recipe_gaps(asked.rows, asked.pairs, asked.replicates, gap))
+            print(line("recipes", "balanced_accuracy", found, gap), flush=True)
+        return
     for name, design in DESIGNS.items():
         for gap, rows in ((0.0, asked.rows), (0.03, 1000)):
             found = list(gaps(design, rows, asked.pairs, asked.replicates, gap))
