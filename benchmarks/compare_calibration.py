@@ -140,7 +140,6 @@ def recipe_gaps(rows: int, pairs: int, replicates: int, gap: float = 0.0) -> Ite
             (values[:SEEDS], values[SEEDS:]),
             (of_score[:SEEDS], of_score[SEEDS:]),
             groups=rows,
-            seed=seed,
         )
         yield replace(found, corrected=found.p)
 

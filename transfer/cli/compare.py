@@ -91,6 +91,8 @@ def _write_page(compared: "Compared", html: Path, *, show_images: bool) -> None:
 
 
 def _print(found: "Comparison") -> None:
+    from transfer.comparing.page import cells_of_side  # noqa: PLC0415  # pandas
+
     several = len(found.pairs) > 1
     apart = "each alone" if found.groups == found.rows else f"in {found.groups:,} groups"
     OUT.print(
@@ -98,9 +100,9 @@ def _print(found: "Comparison") -> None:
     )
     for note in found.notes:
         OUT.print(f"note       {note}")
-    if several:
-        rows = [[s.name, f"{s.scores[found.headline]:.4f}", str(len(s.runs))] for s in found.sides]
-        print_table(["contender", found.headline, "runs"], rows)
+    rows = [cells_of_side(side, found.headline) for side in found.sides]
+    OUT.print()
+    print_table(["contender", found.headline, "95 % interval", "runs"], rows)
     for pair in found.pairs:
         OUT.print()
         _print_pair(pair, pair.gaps[:1] if several else pair.gaps, corrected=found.family > 1)
@@ -109,17 +111,17 @@ def _print(found: "Comparison") -> None:
 
 
 def _print_pair(pair: "Pair", gaps: "tuple[Gap, ...]", *, corrected: bool) -> None:
-    from transfer.comparing.page import cells_of  # noqa: PLC0415
+    from transfer.comparing.page import cells_of  # noqa: PLC0415  # pandas
+    from transfer.comparing.words import p_value  # noqa: PLC0415
 
     head = ["score", pair.first, pair.second, "difference", "95 % interval", "p"]
     head += ["p corrected"] if corrected else []
     print_table([*head, "how"], [cells_of(gap, corrected=corrected) for gap in gaps])
     for test in pair.tests:
-        from transfer.comparing.words import p_value  # noqa: PLC0415
-
         OUT.print(f"{test.name}: {test.says}, p {p_value(test.p)}")
-    only = f"{len(pair.only_first):,} and {len(pair.only_second):,}"
-    OUT.print(f"alone      {only} row(s) that only {pair.first} and only {pair.second} says right")
+    if pair.only_first or pair.only_second:
+        only = f"{len(pair.only_first):,} and {len(pair.only_second):,} row(s)"
+        OUT.print(f"alone      {only} that only {pair.first} and only {pair.second} says right")
     OUT.print(f"verdict    {pair.verdict}")
 
 

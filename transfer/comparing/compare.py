@@ -99,7 +99,7 @@ def compare_runs(
     first = answers[0]
     task = load_task(first.run.experiment)
     judging = judging_of_run(store, first.run, task, first.said.kind)
-    contest = Contest(contenders, on, judging, progress, judging.shown)
+    contest = Contest(contenders, on, judging, progress)
     return Compared(_found(contest, looked, task.notice), tuple(contenders), task, store)
 
 

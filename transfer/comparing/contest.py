@@ -1,6 +1,6 @@
 """The contenders before their judge: every number of a comparison."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -56,12 +56,8 @@ class Contest:
         split: str,
         judging: Judging,
         progress: Progress,
-        shown: Sequence[str] = (),
     ) -> None:
-        """Judge `contenders` by `judging`; `shown` are the scores that count most.
-
-        An identity is judged by what its runs say of themselves.
-        """
+        """Judge `contenders` by `judging`; an identity by what its runs say of themselves."""
         self.contenders, self.split = tuple(contenders), split
         self._judging, self._progress = judging, progress
         self._answers = {
@@ -72,10 +68,11 @@ class Contest:
         first = next(iter(self._said.values()))
         self.groups = len(np.unique(first.groups))
         known = next(iter(self._points.values()))
-        self.headline = self._headline(known, SCORECARDS[judging.kind].headline)
-        self.names = tuple(
-            dict.fromkeys((self.headline, *(name for name in shown if name in known), *known))
-        )
+        of_kind = SCORECARDS[judging.kind].headline
+        self._wished = next(iter(self._answers.values())).run.tags.get(HEADLINE_TAG, of_kind)
+        self.headline = self._wished if self._wished in known else of_kind
+        shown = (name for name in judging.shown if name in known)
+        self.names = tuple(dict.fromkeys((self.headline, *shown, *known)))
 
     def scores(self, contender: Contender) -> dict[str, float]:
         """Return each score of a contender, over several runs the mean."""
@@ -128,6 +125,8 @@ class Contest:
         if not self._is_paired:
             return [_BY_EMBEDDINGS]
         notes = []
+        if self.headline != self._wished:
+            notes.append(f"{self._wished}, the headline, cannot be had from what is kept")
         for one in self._answers.values():
             own = _scores_of(one.run, self.split)
             found = self._points[one.run.run_id]
@@ -207,7 +206,6 @@ class Contest:
             (self._values(first, name), self._values(second, name)),
             (self._draws_of(first, name), self._draws_of(second, name)),
             groups=self.groups,
-            seed=_SEED,
         )
 
     def _unpaired(self, name: str, first: Contender, second: Contender) -> Gap:
@@ -225,10 +223,6 @@ class Contest:
     def _draws_of(self, contender: Contender, name: str) -> NDArray[np.float64]:
         """Return a score of each run under each resample, (k, R)."""
         return np.stack([self._draws[run.run_id][name] for run in contender.runs])
-
-    def _headline(self, known: Mapping[str, float], of_kind: str) -> str:
-        tagged = next(iter(self._answers.values())).run.tags.get(HEADLINE_TAG, of_kind)
-        return tagged if tagged in known else of_kind
 
 
 def judging_of_run(store: Store, run: StoredRun, task: Task, kind: TargetKind) -> Judging:

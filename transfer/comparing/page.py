@@ -52,7 +52,7 @@ def as_page(
         "<ul>",
         *(f"<li>{escape(note)}</li>" for note in (*found.notes, found.notice) if note),
         "</ul>",
-        *(_sides(found.sides, found.headline) if len(found.pairs) > 1 else ()),
+        *_sides(found.sides, found.headline),
     ]
     for pair, rows in zip_longest(found.pairs, shown):
         parts += _pair(pair, found, rows, pictures or {})
@@ -73,6 +73,12 @@ def cells_of(gap: Gap, *, corrected: bool) -> list[str]:
     return [*cells, *([p_value(gap.corrected)] if corrected else []), gap.note]
 
 
+def cells_of_side(side: Side, headline: str) -> list[str]:
+    """Return a line of the table of contenders: name, headline, its own interval, runs."""
+    ends = "" if side.low is None or side.high is None else f"[{side.low:.4f}, {side.high:.4f}]"
+    return [side.name, _number(side.scores[headline]), ends, str(len(side.runs))]
+
+
 def _head(title: str) -> str:
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -83,8 +89,9 @@ def _head(title: str) -> str:
 
 def _sides(sides: Sequence[Side], headline: str) -> Iterator[str]:
     yield "<h2>Everyone</h2>"
-    rows = [[side.name, _number(side.scores[headline]), str(len(side.runs))] for side in sides]
-    yield from _table(["", headline, "runs"], rows)
+    yield from _table(
+        ["", headline, "95 % interval", "runs"], [cells_of_side(s, headline) for s in sides]
+    )
 
 
 def _pair(
@@ -101,7 +108,7 @@ def _pair(
     yield from _table([*head, "how"], lines)
     for test in pair.tests:
         yield f'<p class="muted">{escape(test.name)}: {escape(test.says)}, p {p_value(test.p)}</p>'
-    if rows is None:
+    if not rows:
         return
     for only_first, name, keys in (
         (True, pair.first, pair.only_first),

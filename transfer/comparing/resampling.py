@@ -19,6 +19,10 @@ Draws = Mapping[str, NDArray[np.float64]]
 _SAME = 1e-9
 
 
+def _nobody_waits(count: int) -> None:
+    """Do nothing."""
+
+
 def points(said: Predictions, scorer: Scorer) -> dict[str, float]:
     """Return each score of the rows as they are."""
     scores = scorer(said, np.ones((1, len(said))))
@@ -31,7 +35,7 @@ def resampled_scores(
     *,
     replicates: int,
     seed: int,
-    on_draws: Callable[[int], None] = lambda count: None,  # noqa: ARG005  # nobody waits
+    on_draws: Callable[[int], None] = _nobody_waits,
 ) -> list[Draws]:
     """Return the scores of each of `answers` under the same R resamples of their groups.
 
@@ -57,7 +61,7 @@ def swapped_gaps(
     *,
     replicates: int,
     seed: int,
-    on_draws: Callable[[int], None] = lambda count: None,  # noqa: ARG005  # nobody waits
+    on_draws: Callable[[int], None] = _nobody_waits,
 ) -> Draws:
     """Return how far the second of a pair is ahead once groups have changed sides at random, (R,).
 

@@ -130,7 +130,7 @@ def test_five_seeds_of_each_tell_of_recipes(store, stored, answers):
     assert (pair.first, pair.second, pair.claim) == ("a0..a4", "bb0..bb4", "recipes")
     assert pair.headline.is_reliable
     assert pair.verdict.endswith("This is about the two recipes, over 5 and 5 seeds.")
-    assert pair.headline.note.startswith("seeds and groups resampled")
+    assert pair.headline.note.startswith("seeds and rows; ")
     assert len(found.notes) == 1
 
 
@@ -149,7 +149,7 @@ def test_contenders_with_unlike_numbers_of_runs_cannot_swap(store, stored, answe
     stored("b", {"val": answers(50, right=0.9)})
     (pair,) = compared(store, several, "b").pairs
     assert pair.headline.is_reliable
-    assert pair.headline.note.startswith("resamples")
+    assert pair.headline.note == "resamples"
 
 
 def test_runs_that_differ_in_more_than_the_seed_are_no_recipe(store, stored, answers):
@@ -218,7 +218,7 @@ def test_a_domains_scores_are_compared_at_the_decisions_of_each_run(store, store
     assert gaps["log_loss"].lower_is_better
     assert not gaps["sensitivity"].lower_is_better
     for name in ("false/cats", "sensitivity"):
-        assert gaps[name].note == "resamples: each run has its own threshold"
+        assert gaps[name].note == "resamples"
         assert (gaps[name].p < 0.05) == (gaps[name].low > 0 or gaps[name].high < 0)
     assert gaps["balanced_accuracy"].note == "swaps"
     first = answers(1)
@@ -259,6 +259,14 @@ def test_scores_that_the_run_has_otherwise_or_that_need_more_are_named(store, st
     notes = compared(store, "a", "b").notes
     assert any(note.startswith("b has other values of kappa") for note in notes)
     assert "not compared, for they need more than is kept: slice/night" in notes
+
+
+def test_a_headline_that_cannot_be_had_is_said(store, stored, answers):
+    for name, seed in (("a", 1), ("b", 2)):
+        stored(name, {"val": answers(seed)}, **{"transfer.headline": "slice/night"})
+    found = compared(store, "a", "b")
+    assert found.headline == "balanced_accuracy"
+    assert "slice/night, the headline, cannot be had from what is kept" in found.notes
 
 
 @pytest.mark.parametrize(

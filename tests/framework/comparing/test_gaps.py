@@ -97,9 +97,7 @@ def _recipe(generator, seeds, spread, rows_error, replicates=500):
 def test_a_gap_of_recipes_is_a_welch_test_where_rows_hardly_matter():
     generator = np.random.default_rng(1)
     first, second = (_recipe(generator, k, 0.02, 1e-7, 4000) for k in (5, 7))
-    gap = gap_of_recipes(
-        "accuracy", (first[0], second[0]), (first[1], second[1]), groups=500, seed=0
-    )
+    gap = gap_of_recipes("accuracy", (first[0], second[0]), (first[1], second[1]), groups=500)
     expected = stats.ttest_ind(second[0], first[0], equal_var=False)
     low, high = expected.confidence_interval()
     assert gap.p == pytest.approx(expected.pvalue, rel=0.03)
@@ -118,13 +116,30 @@ def test_a_gap_of_recipes_rejects_as_often_as_it_says():
             (first[0], second[0] + moved),
             (first[1], second[1] + moved + shaken),
             groups=200,
-            seed=0,
         )
+        rejected += gap.p < 0.05
+    assert stats.binomtest(rejected, 300, 0.05).pvalue > 0.01
+
+
+def test_what_a_seed_does_with_its_rows_is_counted_once():
+    """A crossed design whose variances are known: seeds, rows, and each seed on each row."""
+    generator, rejected = np.random.default_rng(3), 0
+    for _ in range(300):
+        of_rows = generator.normal(0, 0.3, 100)
+        values, draws = [], []
+        often = generator.multinomial(100, np.full(100, 0.01), 200) / 100
+        for _ in range(2):
+            scores = (
+                of_rows + generator.normal(0, 0.02, (5, 1)) + generator.normal(0, 0.5, (5, 100))
+            )
+            values.append(scores.mean(axis=1))
+            draws.append(scores @ often.T)
+        gap = gap_of_recipes("accuracy", tuple(values), tuple(draws), groups=100)
         rejected += gap.p < 0.05
     assert stats.binomtest(rejected, 300, 0.05).pvalue > 0.01
 
 
 def test_recipes_that_never_differ_are_the_same():
     same = np.full(5, 0.5)
-    gap = gap_of_recipes("kappa", (same, same), (np.full((5, 9), 0.5),) * 2, groups=50, seed=0)
+    gap = gap_of_recipes("kappa", (same, same), (np.full((5, 9), 0.5),) * 2, groups=50)
     assert gap.p == 1.0
