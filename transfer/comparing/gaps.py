@@ -174,9 +174,9 @@ def gap_of_recipes(
     What the seeds vary by is seen in the runs, what the rows vary by in resamples of the groups,
     and what a seed does with its rows in both; it is counted once. (Resampling seeds and groups
     together, the pigeonhole bootstrap of Owen 2007, doi:10.1214/07-AOAS122, counts it more than
-    once: of 300 drawn pairs of recipes without a difference 4 had p <= 0.05, where 15 should.) Few
-    seeds tell how much they vary only roughly, and so the interval takes Student's t with as many
-    degrees of freedom as their part leaves (Satterthwaite 1946, doi:10.2307/3002019).
+    once, and sees less than it could.) Few seeds tell how much they vary only roughly, and
+    so the interval takes Student's t with as many degrees of freedom as their part leaves
+    (Satterthwaite 1946, doi:10.2307/3002019).
 
     Args:
         score: its name.
