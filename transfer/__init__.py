@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 
 if TYPE_CHECKING:
+    from transfer.comparing.compare import compare
+    from transfer.comparing.result import Comparison
     from transfer.earlier import rows_of
     from transfer.errors import TransferError
     from transfer.experiment import RunResult
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "Augmentation": "transfer.plugin.task",
+    "Comparison": "transfer.comparing.result",
     "Judge": "transfer.plugin.judge",
     "Labelling": "transfer.samples.target",
     "Manifest": "transfer.samples.manifest",
@@ -40,6 +43,7 @@ _HOME = {
     "Task": "transfer.plugin.task",
     "TaskSettings": "transfer.settings",
     "TransferError": "transfer.errors",
+    "compare": "transfer.comparing.compare",
     "fit": "transfer.start",
     "load": "transfer.shipping.predictor",
     "load_task": "transfer.plugin.discovery",
@@ -52,6 +56,7 @@ _HOME = {
 
 __all__ = [
     "Augmentation",
+    "Comparison",
     "Judge",
     "Labelling",
     "Manifest",
@@ -65,6 +70,7 @@ __all__ = [
     "Task",
     "TaskSettings",
     "TransferError",
+    "compare",
     "fit",
     "load",
     "load_task",

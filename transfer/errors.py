@@ -13,6 +13,7 @@
   + CheckpointError       a run that cannot be continued
   + StoreError            a run store that cannot be read or written
   + RunNotFoundError      no run of that name
+  + ComparisonError       runs that cannot be compared
   + OutputError           a place that cannot be written to
   + FetchError            a data set that cannot be fetched, or is not what its card says
   + ProcessError          processes that cannot go on together
@@ -69,6 +70,10 @@ class StoreError(TransferError, OSError):
 
 class RunNotFoundError(TransferError, LookupError):
     """No run of the store has this name or id."""
+
+
+class ComparisonError(TransferError, ValueError):
+    """Runs that cannot be compared, because they did not answer the same rows."""
 
 
 class OutputError(TransferError, OSError):

@@ -235,7 +235,7 @@ def picture_grid(
     head_px = 36
     height_px = head_px + row_px * max(1, -(-len(pictures) // columns))
     figure = new_figure(height_px, title, layout="none")
-    shown = _displayable(np.stack(pictures)) if len(pictures) else ()
+    shown = displayable(np.stack(pictures)) if len(pictures) else ()
     for number, (picture, lines) in enumerate(zip(shown, texts, strict=True)):
         row, column = divmod(number, columns)
         left, below = column * pitch_px + 2, height_px - head_px - row * row_px - side_px
@@ -247,7 +247,7 @@ def picture_grid(
     return png(figure)
 
 
-def _displayable(pictures: NDArray[np.generic]) -> NDArray[np.uint8]:
+def displayable(pictures: NDArray[np.generic]) -> NDArray[np.uint8]:
     """Return (N, S, S, 3) uint8 of (N, S, S, C), uint8 or float32 in [0, 1]."""
     bands = pictures.shape[-1]
     shown = pictures[..., :_RGB] if bands >= _RGB else pictures[..., [0, 0, 0]]

@@ -30,7 +30,15 @@ from transfer.samples.target import decode_targets
 from transfer.scoring.intervals import Score, per_class_table
 from transfer.scoring.metrics import SCORECARDS, confusion, guesses, mistakes, reliability
 from transfer.tracking.environment import environment_tags
-from transfer.tracking.tracker import HEADLINE_TAG, THROUGHPUT, DataInput, RunDescription, Tracker
+from transfer.tracking.tracker import (
+    HEADLINE_TAG,
+    TARGET_TAG,
+    TEST_TAG,
+    THROUGHPUT,
+    DataInput,
+    RunDescription,
+    Tracker,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -64,10 +72,11 @@ class Logbook:
             "transfer.task": plan.task.name,
             HEADLINE_TAG: plan.headline,
             DATA_TAG: str(plan.data.absolute()),  # a run may be asked from another folder
+            TARGET_TAG: plan.manifest.target.value,
             "transfer.data_digest": plan.manifest.digest(),
         }
         if len(plan.manifest.numbers("test")):
-            own["transfer.test_digest"] = plan.manifest.digest("test")
+            own[TEST_TAG] = plan.manifest.digest("test")
         params = {name: _as_text(value) for name, value in recipe.dotted().items()}
         run_id = self._tracker.start(
             RunDescription(

@@ -24,6 +24,7 @@ def judge(settings: Settings) -> Judge:
         remarks=partial(road_remarks, settings=settings),
         rests_on=partial(_rows_of_pairs, settings=settings),
         shown=tuple(f"confused/{text}" for text in settings.costly),
+        lower_is_better=frozenset({"confused"}),
     )
 
 

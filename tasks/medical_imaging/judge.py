@@ -25,6 +25,7 @@ def judge(settings: Settings) -> Judge:
             "auroc", f"{PATIENT}auroc", "ap", f"{first.name}/sensitivity",
             f"{second.name}/specificity", "brier",
         ),
+        lower_is_better=frozenset({"brier"}),
         # Of a rare finding the most probable class is never the finding; grades have their kappa.
         headline=None if settings.target is TargetKind.ORDINAL else "auroc",
     )  # fmt: skip

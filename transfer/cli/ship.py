@@ -1,12 +1,12 @@
 """`transfer predict` and `transfer evaluate`: an earlier run meets new files."""
 
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from transfer.cli.console import OUT, Terminal, print_table
+from transfer.cli.files import whole_file
 from transfer.cli.options import Data, Run, StoreFolder, TrackingUri
 from transfer.errors import OutputError
 
@@ -104,14 +104,8 @@ def _write(table: "pd.DataFrame", out: Path) -> None:
     Raises:
         OutputError: the place cannot be written to.
     """
-    part = out.with_name(f".{out.name}.part")
-    try:
+    with whole_file(out) as part:
         if out.suffix == ".parquet":
             table.to_parquet(part, index=False)
         else:
             table.to_csv(part, index=False)
-        part.replace(out)
-    except OSError as error:
-        with suppress(OSError):  # where its folder is none, either
-            part.unlink()
-        raise OutputError(f"cannot write {str(out)!r}: {error.strerror or error}") from error

@@ -49,6 +49,8 @@ class Judge:
         shown: scores that the end of a run prints beside the headline.
         headline: the score that picks the best epoch where that depends on the settings, higher is
             better; None leaves it to the task.
+        lower_is_better: its scores of which less is better, such as "brier"; that also means
+            "patient/brier" and "brier/CLASS".
     """
 
     scores: Callable[[Predictions, NDArray[np.float64]], dict[str, NDArray[np.float64]]]
@@ -58,3 +60,4 @@ class Judge:
     figures: Callable[[Predictions], Mapping[str, Figure]] = _blank
     shown: tuple[str, ...] = ()
     headline: str | None = None
+    lower_is_better: frozenset[str] = frozenset()

@@ -21,7 +21,9 @@ FEWEST_GROUPS = 20
 
 _KAPPAS = frozenset({"kappa", "quadratic_kappa"})
 _MEANS_OVER_CLASSES = frozenset({"balanced_accuracy", "macro_f1", "macro_ap", "macro_auroc"})
-_CHUNK_BYTES = 64_000_000
+CHUNK_BYTES = 64_000_000
+"""Of row weights at once, however many resamples there are."""
+
 _NO_RESAMPLING = "no interval: resampling inflates a calibration error"
 _NO_ROWS = "no interval: no row bears on it"
 
@@ -140,17 +142,17 @@ def remarked(scores: Mapping[str, Score], remarks: Mapping[str, str]) -> dict[st
 def _resampled_scores(
     predictions: Predictions, scorer: Scorer, replicates: int, seed: int
 ) -> dict[str, NDArray[np.float64]]:
-    chunks = _resampled_weights(predictions.groups, replicates, np.random.default_rng(seed))
+    chunks = resampled_weights(predictions.groups, replicates, np.random.default_rng(seed))
     parts = [scorer(predictions, weights) for weights in chunks]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def _resampled_weights(
+def resampled_weights(
     groups: NDArray[np.int64], replicates: int, generator: np.random.Generator
 ) -> Iterator[NDArray[np.float64]]:
     """Yield row weights (R, N) in chunks of bounded size, `replicates` of them in all."""
     numbers, group_of_row = np.unique(groups, return_inverse=True)
-    chunk = max(1, _CHUNK_BYTES // (8 * len(groups)))
+    chunk = max(1, CHUNK_BYTES // (8 * len(groups)))
     for start in range(0, replicates, chunk):
         drawn = _draw_groups(len(numbers), min(chunk, replicates - start), generator)
         # Gathered as (N, R) and seen as (R, N): a sparse product then reads them without a copy.

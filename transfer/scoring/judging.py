@@ -13,7 +13,7 @@ from transfer.plugin.judge import Judge
 from transfer.samples.predictions import Decisions, Predictions
 from transfer.samples.target import TargetKind
 from transfer.scoring.intervals import Score, remarked, score_with_intervals
-from transfer.scoring.metrics import SCORECARDS, point_scores
+from transfer.scoring.metrics import LOWER_IS_BETTER, SCORECARDS, point_scores
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -77,6 +77,11 @@ class Judging:
     def headline(self) -> str | None:
         """The score that the domain picks the best epoch by, under these settings."""
         return None if self.domain is None else self.domain.headline
+
+    def lower_is_better(self, score: str) -> bool:
+        """Say whether less of `score` is better; `patient/log_loss` is a log loss as well."""
+        own = frozenset() if self.domain is None else self.domain.lower_is_better
+        return not (LOWER_IS_BETTER | own).isdisjoint(score.split("/"))
 
     def _deciding(self, predictions: Predictions, split: str) -> Predictions:
         """Return `predictions` with what is decided on them themselves."""

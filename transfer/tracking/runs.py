@@ -20,8 +20,16 @@ from transfer.tracking.door import answering, mlflow_module
 from transfer.tracking.logged_model import MODEL_FILES, VERSION_TAG, find_model
 from transfer.tracking.record import Record
 from transfer.tracking.store import Store, connect
-from transfer.tracking.stored_runs import OURS, PAGE, StoredRun, local_runs, merged, search
-from transfer.tracking.tracker import HEADLINE_TAG, THROUGHPUT
+from transfer.tracking.stored_runs import (
+    OURS,
+    PAGE,
+    TRAINED,
+    StoredRun,
+    local_runs,
+    merged,
+    search,
+)
+from transfer.tracking.tracker import HEADLINE_TAG, TEST_TAG, THROUGHPUT
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,7 +60,7 @@ _COLUMNS = (
 def find_run(store: Store, run: str) -> StoredRun:
     """Return the run with this name, id or start of an id (6 characters or more), or the "last".
 
-    The last is never a part of another run.
+    The last is never a part of another run, nor a comparison.
     Both ids find a run: MLflow's and that of its record, which the tracker gave when it started.
 
     Raises:
@@ -67,7 +75,7 @@ def find_run(store: Store, run: str) -> StoredRun:
             raise
     found = [one for one in known if _fits(one, run)]
     exact = [one for one in found if run in one.ids]
-    found = exact or (sorted(found, key=_is_part)[:1] if run == LAST else found)
+    found = exact or (sorted(found, key=_is_aside)[:1] if run == LAST else found)
     if not found:
         raise RunNotFoundError(_not_found(store, run))
     if len(found) > 1:
@@ -79,7 +87,7 @@ def find_run(store: Store, run: str) -> StoredRun:
 
 
 def list_runs(store: Store) -> "pd.DataFrame":
-    """Return one row for each run, the newest first.
+    """Return one row for each run that trained something, the newest first.
 
     Columns: name, task, backbone, strategy, val, val_low, val_high, test, test_low, test_high (the
     headline score of the task), images_per_second, started (UTC), status, run_id, and parent: the
@@ -91,7 +99,23 @@ def list_runs(store: Store) -> "pd.DataFrame":
     import pandas as pd  # noqa: PLC0415  # half a second that finding one run need not wait for
 
     runs = merged(search(store), local_runs(store))
-    return pd.DataFrame([_row(run) for run in runs], columns=list(_COLUMNS))
+    trained = [_row(run) for run in runs if not run.is_comparison]
+    return pd.DataFrame(trained, columns=list(_COLUMNS))
+
+
+def runs_on_test(store: Store, digest: str) -> list[StoredRun]:
+    """Return the runs whose scores on the test rows called `digest` somebody has seen.
+
+    Raises:
+        StoreError: the store does not answer.
+    """
+    wanted = f"{TRAINED} AND tags.`{TEST_TAG}` = '{digest}'"
+    local = [run for run in local_runs(store) if run.tags.get(TEST_TAG) == digest]
+    return [
+        run
+        for run in merged(search(store, wanted), local)
+        if any(name.startswith("test/") for name in run.metrics)
+    ]
 
 
 def fetch(store: Store, run: StoredRun, path: str, into: Path) -> Path:
@@ -169,15 +193,15 @@ def _asked(store: Store, run: str) -> Iterator[StoredRun]:
 
 def _last(store: Store) -> list[StoredRun]:
     """Return the newest run of the store, or the one that this is a part of."""
-    newest = search(store, most=1)
+    newest = search(store, TRAINED, most=1)
     while newest and newest[0].parent:
         above = search(store, f"{OURS} AND attributes.run_id = '{newest[0].parent}'")
-        newest = above or [one for one in search(store) if not one.parent]
+        newest = above or [one for one in search(store, TRAINED) if not one.parent]
     return newest
 
 
-def _is_part(run: StoredRun) -> bool:
-    return bool(run.parent)
+def _is_aside(run: StoredRun) -> bool:
+    return bool(run.parent) or run.is_comparison
 
 
 def _fits(one: StoredRun, run: str) -> bool:
@@ -186,7 +210,7 @@ def _fits(one: StoredRun, run: str) -> bool:
 
 
 def _not_found(store: Store, run: str) -> str:
-    known = merged(search(store, most=PAGE), local_runs(store))
+    known = merged(search(store, TRAINED, most=PAGE), local_runs(store))
     if not known:
         return f"no run {run!r}: {store.address} holds none yet"
     near = difflib.get_close_matches(run, sorted({one.name for one in known}), n=3)

@@ -1,5 +1,6 @@
 """Runs as the store has them, beside what only their local records have yet."""
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -8,15 +9,19 @@ from typing import TYPE_CHECKING
 
 from transfer.tracking.delivery import PARENT_TAG, RECORD_TAG
 from transfer.tracking.door import answering
-from transfer.tracking.events import Finished, Numbers, Reopened, Started, Tagged
+from transfer.tracking.events import Finished, Numbers, Read, Reopened, Started, Tagged
 from transfer.tracking.record import Record, records_in
 from transfer.tracking.store import Store, connect, exists
+from transfer.tracking.tracker import COMPARED_TAG
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
 OURS = f"tags.`{RECORD_TAG}` LIKE '%'"
-"""MLflow's search for the runs of this framework."""
+"""MLflow's search for the runs of this framework, comparisons included."""
+
+TRAINED = f"{OURS} AND tags.`{COMPARED_TAG}` IS NULL"
+"""The same, for those that trained something."""
 
 PAGE = 1000
 """The most runs of one request."""
@@ -36,6 +41,7 @@ class StoredRun:
         metrics: the latest value of each.
         record: folder of the local record, while something is not delivered or may still come.
         is_delivered: the store has had all of the record.
+        data: the folder or table that it read, "" where nothing tells.
     """
 
     run_id: str
@@ -48,6 +54,7 @@ class StoredRun:
     metrics: Mapping[str, float]
     record: Path | None = None
     is_delivered: bool = True
+    data: str = ""
 
     @property
     def record_id(self) -> str:
@@ -58,6 +65,11 @@ class StoredRun:
     def parent(self) -> str:
         """Id of the run that this one is a part of, in the store or its record's; "" for none."""
         return self.tags.get(PARENT_TAG, "")
+
+    @property
+    def is_comparison(self) -> bool:
+        """Say whether it compares other runs, and trained nothing."""
+        return COMPARED_TAG in self.tags
 
     @property
     def is_local(self) -> bool:
@@ -130,17 +142,28 @@ def _stored(run: "Run", experiment: str) -> StoredRun:
         params=run.data.params,
         tags=run.data.tags,
         metrics=run.data.metrics,
+        data=next((_place(data.dataset.source) for data in run.inputs.dataset_inputs), ""),
     )
 
 
+def _place(source: str) -> str:
+    """Return the folder or table of a data set's source, as `Delivery` writes it."""
+    try:
+        return str(json.loads(source)["uri"])
+    except (ValueError, KeyError, TypeError):  # of another tool
+        return ""
+
+
 def _told(record: Record, first: Started) -> StoredRun:
-    tags, metrics, status = dict(first.run.tags), dict[str, float](), ""
+    tags, metrics, status, data = dict(first.run.tags), dict[str, float](), "", ""
     for event, _ in record.events():
         match event:
             case Tagged():
                 tags |= event.tags
             case Numbers():
                 metrics |= event.values
+            case Read(inputs=inputs):
+                data = next((read.source for read in inputs), data)
             case Finished():
                 status = event.status
             case Reopened():
@@ -158,6 +181,7 @@ def _told(record: Record, first: Started) -> StoredRun:
         metrics=metrics,
         record=record.folder,
         is_delivered=record.is_delivered,
+        data=data,
     )
 
 

@@ -10,6 +10,15 @@ Status = Literal["FINISHED", "FAILED", "KILLED"]
 HEADLINE_TAG = "transfer.headline"
 """Tag that names the score a run is ranked by, as in "balanced_accuracy"."""
 
+TARGET_TAG = "transfer.target"
+"""Tag that names the kind of target, as in "single_label"."""
+
+TEST_TAG = "transfer.test_digest"
+"""Tag that names the test rows: their bytes, labels and groups."""
+
+COMPARED_TAG = "transfer.compared"
+"""Tag of a comparison, which trained nothing: the ids of the runs that it compares."""
+
 THROUGHPUT = "train/images_per_second"
 """The number that lists of runs show as speed."""
 

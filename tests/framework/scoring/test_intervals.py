@@ -125,7 +125,7 @@ def test_chunks_do_not_change_the_interval(monkeypatch):
     predictions = random_predictions()
     whole = score_with_intervals(predictions, single_label_scores, replicates=100)
 
-    monkeypatch.setattr(intervals, "_CHUNK_BYTES", 7 * 8 * len(predictions))
+    monkeypatch.setattr(intervals, "CHUNK_BYTES", 7 * 8 * len(predictions))
 
     chunked = score_with_intervals(predictions, single_label_scores, replicates=100)
     for name in ("accuracy", "kappa", "log_loss"):

@@ -125,3 +125,14 @@ def test_what_a_domain_draws_is_drawn_and_nothing_without_one(
     judging = Judging(TargetKind.SINGLE_LABEL, domain)
     assert set(judging.figures(predictions(0))) == names
     assert judging.shown == (("sensitivity",) if domain else ())
+
+
+def test_a_domain_says_of_which_scores_less_is_better() -> None:
+    judging = Judging(
+        TargetKind.SINGLE_LABEL, Judge(scores=sensitivity, lower_is_better=frozenset({"brier"}))
+    )
+    for name in ("log_loss", "brier", "patient/brier", "brier/cat"):
+        assert judging.lower_is_better(name)
+    for name in ("accuracy", "patient/sensitivity"):
+        assert not judging.lower_is_better(name)
+    assert not JUDGING.lower_is_better("brier")

@@ -8,12 +8,12 @@ import pytest
 from transfer.errors import DataNotFoundError, RunNotFoundError
 from transfer.progress import Silent
 from transfer.tracking.delivery import Delivery
-from transfer.tracking.events import Finished, Numbers, Started
+from transfer.tracking.events import Finished, Numbers, Read, Started
 from transfer.tracking.record import Record
-from transfer.tracking.runs import fetch, find_run, list_runs, model_folder
+from transfer.tracking.runs import fetch, find_run, list_runs, model_folder, runs_on_test
 from transfer.tracking.store import Store, connect, open_store
 from transfer.tracking.sync import sync
-from transfer.tracking.tracker import RunDescription
+from transfer.tracking.tracker import DataInput, RunDescription
 
 Write = Callable[..., Record]
 _END = Finished(status="FINISHED")
@@ -81,6 +81,41 @@ def test_the_last_run_is_never_a_part_of_another(store: Store) -> None:
     }  # fmt: skip
     connect(store).delete_run(table.loc["folds", "run_id"])
     assert find_run(store, "last").name == "old"
+
+
+def test_a_comparison_is_no_run_among_the_others(store: Store, written: Write) -> None:
+    written(_END, name="trained")
+    compared = written(_END, name="compare-a-b", **{"transfer.compared": "1,2"})
+
+    for delivered in (False, True):
+        if delivered:
+            sync(store, Silent())
+        assert list_runs(store)["name"].tolist() == ["trained"]
+        assert find_run(store, "last").name == "trained"
+        assert find_run(store, "compare-a-b").is_comparison
+        assert find_run(store, compared.id).name == "compare-a-b"
+
+
+def test_who_was_looked_at_on_the_same_test_rows_is_known(store: Store, written: Write) -> None:
+    seen, rows = Numbers(step=0, values={"test/accuracy": 0.5}), {"transfer.test_digest": "abc"}
+    written(seen, _END, name="there", **rows)
+    written(_END, name="stopped", **rows)
+    written(seen, _END, name="other rows", **{"transfer.test_digest": "abd"})
+    written(seen, _END, name="compare-a-b", **rows, **{"transfer.compared": "1,2"})
+    sync(store, Silent())
+    assert [run.name for run in runs_on_test(store, "abc")] == ["there"]
+    written(seen, _END, name="here", **rows)
+    assert {run.name for run in runs_on_test(store, "abc")} == {"here", "there"}
+    assert runs_on_test(store, "of nobody") == []
+
+
+def test_a_run_knows_where_its_data_were(store: Store, written: Write) -> None:
+    written(Read(inputs=(DataInput("chips", "val", "0" * 16, "/data/my chips é", 7, 2),)), _END)
+    assert find_run(store, "first").data == "/data/my chips é"
+    sync(store, Silent())
+    assert find_run(store, "first").data == "/data/my chips é"
+    written(_END, name="without")
+    assert find_run(store, "without").data == ""
 
 
 def test_a_short_start_of_an_id_finds_nothing(store: Store, written: Write) -> None:
