@@ -22,7 +22,8 @@ h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2.2rem; }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; font-size: .92rem; }
 th, td { padding: .3rem .8rem .3rem 0; text-align: right; border-bottom: 1px solid var(--line);
   white-space: nowrap; font-variant-numeric: tabular-nums; }
-th:first-child, td:first-child, .text { text-align: left; } th { color: var(--muted); }
+th:first-child, td:first-child, .text, .noted :last-child { text-align: left; }
+.noted td:last-child { white-space: normal; min-width: 8rem; } th { color: var(--muted); }
 .muted, li, figcaption { color: var(--muted); font-size: .9rem; }
 .rows { display: grid; grid-template-columns: repeat(auto-fill, minmax(11rem, 1fr)); gap: 1rem; }
 figure { margin: 0; overflow-wrap: anywhere; } figure img { width: 112px; height: 112px; }
@@ -105,7 +106,7 @@ def _pair(
     corrected = found.family > 1
     head += [f"p for {found.family}"] if corrected else []
     lines = [cells_of(gap, corrected=corrected) for gap in pair.gaps]
-    yield from _table([*head, "how"], lines)
+    yield from _table([*head, "how"], lines, "noted")
     for test in pair.tests:
         yield f'<p class="muted">{escape(test.name)}: {escape(test.says)}, p {p_value(test.p)}</p>'
     if not rows:
@@ -142,8 +143,8 @@ def _number(value: float) -> str:
     return "" if math.isnan(value) else f"{value:.4f}"
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    yield '<div class="scroll"><table>'
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]], kind: str = "") -> Iterator[str]:
+    yield f'<div class="scroll"><table class="{kind}">'
     yield "<tr>" + "".join(f"<th>{escape(cell)}</th>" for cell in head) + "</tr>"
     for row in rows:
         yield "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>"
