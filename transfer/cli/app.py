@@ -77,10 +77,10 @@ def _add(entry: EntryPoint) -> None:
         run: Callable[[list[str]], None] = entry.load()
         run(list(context.args))
 
-    source = entry.dist.name if entry.dist else entry.value
+    package = f", package {entry.dist.name}" if entry.dist else ""
     app.command(
         entry.name,
-        help=f"From the package {source}.",
+        help=f"Of {entry.module.removesuffix('.commands')}{package}.",
         rich_help_panel="Of installed tasks",
         context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
         add_help_option=False,

@@ -91,7 +91,7 @@ def test_a_command_of_another_package_is_listed_without_being_imported(
 ) -> None:
     typed = command_line("--help")
     assert typed.code == 0
-    assert "From the package foreign_commands:main." in typed.out
+    assert "Of foreign_commands." in typed.out
     assert "Of installed tasks" in typed.out
     assert "foreign_commands" not in sys.modules
 
