@@ -7,11 +7,12 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from transfer.errors import DataNotFoundError, ManifestError
-from transfer.logbook import DATA_TAG
 from transfer.overlay import read_layer, settle
 from transfer.plan import read_rows
 from transfer.plugin.discovery import load_task
+from transfer.plugin.task import Task
 from transfer.progress import Progress, Silent
+from transfer.recipe import Recipe
 from transfer.samples.manifest import Manifest
 from transfer.start import splits_of
 from transfer.tracking.runs import fetch, find_run
@@ -54,19 +55,28 @@ def rows_of(
     return manifest.with_columns(split=splits.where(known, "")).keep(known)
 
 
+def recipe_of(store: Store, run: StoredRun, task: Task) -> Recipe:
+    """Return the recipe that a run of `task` had.
+
+    Raises:
+        TransferError: it was not kept, or this version does not know it.
+    """
+    with TemporaryDirectory() as folder:
+        layer = read_layer(fetch(store, run, "recipe.json", Path(folder)))
+    return settle(task.defaults(), [layer]).recipe
+
+
 def _place_of(run: StoredRun) -> Path:
-    place = Path(run.tags.get(DATA_TAG, ""))
-    if DATA_TAG not in run.tags or not place.exists():
+    place = Path(run.data)
+    if not run.data or not place.exists():
         raise DataNotFoundError(
-            f"the data of run {run.name!r} are not where it read them: "
-            f"{run.tags.get(DATA_TAG)!r}; say where they are now"
+            f"the data of run {run.name!r} are not where it read them: {run.data!r}; "
+            "say where they are now"
         )
     return place
 
 
 def _read(store: Store, run: StoredRun, place: Path, progress: Progress) -> Manifest:
     task = load_task(run.experiment)
-    with TemporaryDirectory() as folder:
-        layer = read_layer(fetch(store, run, "recipe.json", Path(folder)))
-    recipe = settle(task.defaults(), [layer]).recipe
+    recipe = recipe_of(store, run, task)
     return replace(read_rows(task, recipe, place, progress).manifest, notes=())

@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SPLIT_TABLE = "data/split.parquet"
-DATA_TAG = "transfer.data"
 _SHOWN_ROWS, _SHOWN_VIEWS, _SHOWN_MISTAKES = 4, 7, 24
 
 
@@ -71,7 +70,6 @@ class Logbook:
         own = {
             "transfer.task": plan.task.name,
             HEADLINE_TAG: plan.headline,
-            DATA_TAG: str(plan.data.absolute()),  # a run may be asked from another folder
             TARGET_TAG: plan.manifest.target.value,
             "transfer.data_digest": plan.manifest.digest(),
         }

@@ -4,20 +4,18 @@ import base64
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from transfer.earlier import recipe_of
 from transfer.errors import ImageError
 from transfer.figures import displayable
 from transfer.images.framing import frame
-from transfer.overlay import read_layer, settle
 from transfer.plan import read_rows
 from transfer.plugin.task import Task
 from transfer.progress import Progress
-from transfer.tracking.runs import fetch
 from transfer.tracking.store import Store
 from transfer.tracking.stored_runs import StoredRun
 
@@ -45,9 +43,7 @@ def thumbnails(
     if not run.data or not place.exists():
         progress.warn(f"no pictures: the data of {run.name!r} are no longer at {run.data!r}")
         return {}
-    with TemporaryDirectory() as folder:
-        layer = read_layer(fetch(store, run, "recipe.json", Path(folder)))
-    recipe = settle(task.defaults(), [layer]).recipe
+    recipe = recipe_of(store, run, task)
     manifest = read_rows(task, recipe, place, progress).manifest
     number_of = {key: number for number, key in enumerate(manifest.rows["key"])}
     read, pictures = task.reader(recipe.task, recipe.bands), dict[str, str]()
