@@ -112,7 +112,7 @@ def run(
         said = rows.judge(network, learned)
 
         def finish() -> RunResult:
-            scores = _scored(said, plan, rows, logbook, learned.epoch)
+            scores = _scored(said, plan, rows, logbook, learned)
             if said:
                 model = _card(plan, network, said["val"])
                 tracker.keep_model(partial(write_model, network=network, card=model))
@@ -157,7 +157,7 @@ def _result(
         name=plan.name,
         task=plan.task.name,
         status=_STATUS[learned.ended.ending],
-        ended=": ".join(filter(None, (learned.ended.ending, learned.ended.where))),
+        ended=_in_words(learned),
         digest=plan.manifest.digest(),
         epoch=learned.epoch,
         val=flat(scores.get("val", {})),
@@ -168,18 +168,23 @@ def _result(
     )
 
 
+def _in_words(learned: Learned) -> str:
+    return ": ".join(filter(None, (learned.ended.ending, learned.ended.where)))
+
+
 def _scored(
-    said: Mapping[str, Predictions], plan: Plan, rows: Rows, logbook: Logbook, epoch: int
+    said: Mapping[str, Predictions], plan: Plan, rows: Rows, logbook: Logbook, learned: Learned
 ) -> dict[str, dict[str, Score]]:
     """Return the scores of what was said, by split, and keep all of it."""
     scores = {split: rows.judging.scores(predictions) for split, predictions in said.items()}
     for split, predictions in said.items():
-        logbook.scores(split, predictions, scores[split], epoch)
+        logbook.scores(split, predictions, scores[split], learned.epoch)
         logbook.drawings(split, rows.judging.figures(predictions))
     if "test" in said:
         logbook.mistakes(rows.pictures, plan.manifest.numbers("test"), said["test"])
     if said:
         logbook.predictions(said)
+    logbook.card(scores, ended=_in_words(learned), epoch=learned.epoch if said else None)
     return scores
 
 

@@ -23,6 +23,7 @@ from transfer.images.pictures import Pixels
 from transfer.pixels.cache import Pictures
 from transfer.pixels.views import TrainingViews
 from transfer.plan import Plan
+from transfer.run_card import Scores, run_card
 from transfer.samples.manifest import SPLITS
 from transfer.samples.predictions import Predictions
 from transfer.samples.split import split_counts
@@ -32,6 +33,7 @@ from transfer.scoring.metrics import SCORECARDS, confusion, guesses, mistakes, r
 from transfer.tracking.environment import environment_tags
 from transfer.tracking.tracker import (
     HEADLINE_TAG,
+    NOTE_TAG,
     TARGET_TAG,
     TEST_TAG,
     THROUGHPUT,
@@ -138,6 +140,12 @@ class Logbook:
         if "ece" in scores:
             diagram = reliability_diagram(reliability(predictions), scores["ece"].value)
             self._tracker.keep(f"figures/{split}_reliability.png", diagram)
+
+    def card(self, scores: Scores, *, ended: str, epoch: int | None = None) -> None:
+        """Keep the card of the run, where MLflow's pages show it; see `run_card`."""
+        text = run_card(self._plan, scores, ended=ended, epoch=epoch)
+        self._tracker.tag({NOTE_TAG: text})
+        self._tracker.keep("card.md", text.encode())
 
     def drawings(self, split: str, figures: Mapping[str, "Figure"]) -> None:
         """Keep what the domain drew of a split."""

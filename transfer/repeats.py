@@ -15,6 +15,7 @@ from transfer.progress import Progress
 from transfer.samples.folds import deal_folds, held_out, nested_parts
 from transfer.samples.manifest import Manifest
 from transfer.samples.predictions import Predictions
+from transfer.scoring.intervals import Score
 from transfer.tracking.tracker import Status, Tracker
 
 OUT_OF_FOLD = "out_of_fold"
@@ -117,6 +118,7 @@ def cross_validate(
         table = table_of([{"fold": number + 1} for number in range(len(parts))], plans, parts)
         logbook.table("scores/folds.csv", table)
         scores: dict[str, float] = {}
+        intervals: dict[str, Score] = {}
         for number, part in enumerate(parts, start=1):
             tracker.log({f"fold/{name}": value for name, value in part.test.items()}, step=number)
         if parts[-1].status == "FINISHED":
@@ -127,6 +129,7 @@ def cross_validate(
             logbook.drawings(OUT_OF_FOLD, plan.judging.figures(pooled))
             logbook.predictions(said)
             scores = flat(intervals)
+        logbook.card({OUT_OF_FOLD: intervals} if intervals else {}, ended=parts[-1].ended)
         return finished(plan, tracker, parts, table, scores)
 
 
@@ -161,6 +164,7 @@ def learning_curve(
         curve = {new: [part.val.get(old, np.nan) for part in parts] for new, old in ends.items()}
         drawn = data_curve(pd.DataFrame({"rows": rows, **curve}), headline)
         tracker.keep("figures/data_curve.png", drawn)
+        logbook.card({}, ended=parts[-1].ended)
         return finished(plan, tracker, parts, table, {})
 
 

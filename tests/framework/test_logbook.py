@@ -330,3 +330,11 @@ def test_persons_are_too_many_for_a_confusion_matrix(logbook: Open, recorder: An
     logbook().scores("val", compared, {"rank_1": Score(1.0, None, None, "")})
     assert not [name for name in recorder.files if name.startswith("figures/")]
     assert "rank_1" in table(recorder.files["scores/val_per_class.csv"])
+
+
+def test_the_card_of_a_run_is_where_pages_show_it(logbook: Open, recorder: Any) -> None:
+    opened = logbook()
+    opened.open({})
+    opened.card({"val": {"kappa": Score(0.5, None, None, "few")}}, ended="completed", epoch=1)
+    assert recorder.tags["mlflow.note.content"].startswith("kappa 0.500 on val")
+    assert recorder.files["card.md"].decode() == recorder.tags["mlflow.note.content"]

@@ -71,6 +71,8 @@ def ui(
         OUT.print(f"the tracking server shows its pages at {pages.address}")
         return
     OUT.print(f"pages      {pages.address} in about ten seconds; Ctrl-C closes them")
+    for experiment, address in pages.views.items():
+        OUT.print(f"           {experiment}: {address}", soft_wrap=True)
     os.execve(pages.command[0], pages.command, {**os.environ, **pages.environment})  # noqa: S606
 
 

@@ -9,7 +9,7 @@ import posixpath
 import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
@@ -28,9 +28,10 @@ from transfer.tracking.events import (
 )
 from transfer.tracking.logged_model import LocalModel, find_model, log_model
 from transfer.tracking.record import Record, started
+from transfer.tracking.saved_view import SAVED_VIEW_TAG, saved_view
 from transfer.tracking.store import Store, connect, experiment_id
 from transfer.tracking.system_metrics import SYSTEM
-from transfer.tracking.tracker import DataInput
+from transfer.tracking.tracker import FIGURES, HEADLINE_TAG, THROUGHPUT, DataInput
 
 if TYPE_CHECKING:
     from mlflow.entities import DatasetInput
@@ -44,6 +45,7 @@ PARENT_TAG = "mlflow.parentRunId"
 CUT_TAG = "transfer.cut_params"
 """Tag that names the parameters whose values were too long for MLflow."""
 
+_PNG = ".png"
 _NUMBERS, _PAIRS = 1000, 100  # the most numbers, and params or tags, that one request may carry
 _PARAM_LENGTH, _TAG_LENGTH, _NAME_LENGTH = 6000, 5000, 250  # characters
 _T = TypeVar("_T")
@@ -114,8 +116,16 @@ class Delivery:
             tags = {RECORD_TAG: self._record.id, **self._parent(experiment, event.run.parent)}
             run = self._client.create_run(experiment, event.time, tags, event.run.name)
             run_id = run.info.run_id
+            self._save_view(experiment, event)
         update = {"run_id": run_id, "experiment_id": experiment}
         self._position = self._position.model_copy(update=update)
+
+    def _save_view(self, experiment: str, event: Started) -> None:
+        """Give the experiment a view of its scores, unless it has one: people may change it."""
+        headline = event.run.tags.get(HEADLINE_TAG)
+        if headline and SAVED_VIEW_TAG not in self._client.get_experiment(experiment).tags:
+            view = saved_view(headline, THROUGHPUT, event.time)
+            self._client.set_experiment_tag(experiment, SAVED_VIEW_TAG, view)
 
     def _find(self, experiment: str, record_id: str) -> str | None:
         """Return the id that the store gave the run of a record, or None."""
@@ -147,8 +157,7 @@ class Delivery:
             case Read(inputs=inputs):
                 self._client.log_inputs(self.run_id, [_dataset_input(data) for data in inputs])
             case Kept(path=path):
-                file = str(self._record.file(path))
-                self._client.log_artifact(self.run_id, file, posixpath.dirname(path) or None)
+                self._send_file(path, events[0].time)
             case ModelKept():
                 model = LocalModel(self._record.model, self._params(), str(events[0].time))
                 log_model(self._client, self._position, model)
@@ -179,6 +188,20 @@ class Delivery:
         pairs = (entities.RunTag(_name(k), v[:_TAG_LENGTH]) for k, v in tags.items())
         for batch in _batches(pairs, _PAIRS):
             self._client.log_batch(self.run_id, tags=batch)
+
+    def _send_file(self, path: str, time: int) -> None:
+        """Send a file; a figure once more as an image, which MLflow's grid shows beside others.
+
+        Its key is the figure's name and its step 0 in every run, so that the grid lines up.
+        """
+        file = self._record.file(path)
+        self._client.log_artifact(self.run_id, str(file), posixpath.dirname(path) or None)
+        if not (path.startswith(FIGURES) and path.endswith(_PNG)):
+            return
+        key = re.sub(r"[^\w./ -]", "_", path.removeprefix(FIGURES).removesuffix(_PNG))
+        pictures = mlflow_module("PIL.Image")
+        with suppress(pictures.UnidentifiedImageError), pictures.open(file) as image:
+            self._client.log_image(self.run_id, image, key=key, step=0, timestamp=time)
 
     def _send_numbers(self, events: Iterable[Numbers], model_id: str | None = None) -> None:
         entities = mlflow_module("mlflow.entities")

@@ -19,6 +19,12 @@ TEST_TAG = "transfer.test_digest"
 COMPARED_TAG = "transfer.compared"
 """Tag of a comparison, which trained nothing: the ids of the runs that it compares."""
 
+NOTE_TAG = "mlflow.note.content"
+"""Tag that MLflow's page of a run shows on top, as Markdown; lists of runs show its first line."""
+
+FIGURES = "figures/"
+"""Where the pictures of a run are kept, by names that are the same in every run."""
+
 THROUGHPUT = "train/images_per_second"
 """The number that lists of runs show as speed."""
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from transfer.errors import StoreError
-from transfer.tracking.door import silence
+from transfer.tracking.door import answering, silence
+from transfer.tracking.saved_view import SAVED_VIEW, SAVED_VIEW_TAG
 from transfer.tracking.store import Store, connect
 
 
@@ -16,11 +17,14 @@ class UserInterface:
 
     Attributes:
         address: to open in a browser.
+        views: address of the runs of each experiment, by its name, as `saved_view` shows them; the
+            one made last first; empty where a server runs already.
         command: starts the server; empty where a server runs already.
         environment: variables that the server needs beside those of this process.
     """
 
     address: str
+    views: Mapping[str, str] = field(default_factory=dict)
     command: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
 
@@ -35,7 +39,8 @@ def user_interface(store: Store, host: str = "127.0.0.1", port: int = 5000) -> U
     if store.is_server:
         return UserInterface(store.address)
     _check_free(host, port)
-    connect(store)
+    address = f"http://{host}:{port}"
+    views = _views(store, address)
     silence()
     command = (
         *(sys.executable, "-m", "mlflow", "server", "--workers", "1"),
@@ -43,9 +48,20 @@ def user_interface(store: Store, host: str = "127.0.0.1", port: int = 5000) -> U
         *("--host", host, "--port", str(port)),
     )
     # Its job runner is for language models, and takes seven processes of 130 MB.
-    return UserInterface(
-        f"http://{host}:{port}", command, {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    )
+    quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    return UserInterface(address, views, command, quiet)
+
+
+def _views(store: Store, address: str) -> dict[str, str]:
+    with answering(store.address):
+        experiments = connect(store).search_experiments(order_by=["creation_time DESC"])
+    return {
+        found.name: (
+            f"{address}/#/experiments/{found.experiment_id}/runs?viewStateShareKey={SAVED_VIEW}"
+        )
+        for found in experiments
+        if SAVED_VIEW_TAG in found.tags
+    }
 
 
 def _check_free(host: str, port: int) -> None:

@@ -1,8 +1,11 @@
+import io
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from transfer.errors import StoreError
 from transfer.tracking.delivery import CUT_TAG, PARENT_TAG, RECORD_TAG, Delivery
@@ -16,8 +19,9 @@ from transfer.tracking.events import (
     Tagged,
 )
 from transfer.tracking.record import Position, Record
+from transfer.tracking.saved_view import SAVED_VIEW_TAG
 from transfer.tracking.store import Store, connect
-from transfer.tracking.tracker import DataInput, RunDescription
+from transfer.tracking.tracker import HEADLINE_TAG, DataInput, RunDescription
 
 Write = Callable[..., Record]
 
@@ -247,3 +251,41 @@ def test_a_part_of_a_run_that_is_nowhere_arrives_alone(store: Store) -> None:
 
     assert PARENT_TAG not in run.data.tags
     assert warnings == []
+
+
+def test_a_figure_is_an_image_under_the_same_key_in_every_run(
+    store: Store, written: Write, tmp_path: Path
+) -> None:
+    drawn = io.BytesIO()
+    Image.new("RGB", (8, 4), "red").save(drawn, "png")
+    for name in ("first", "second"):
+        record = written(name=name)
+        record.keep("figures/test_confusion.png", drawn.getvalue())
+        record.keep("figures/torn.png", b"no picture")
+
+        run, warnings = _deliver(store, record)
+
+        images = connect(store).list_artifacts(run.info.run_id, "images")
+        keys = {image.path.partition("+timestamp")[0] for image in images}
+        assert (keys, warnings) == ({"images/test_confusion+step+0"}, [])
+        kept = connect(store).list_artifacts(run.info.run_id, "figures")
+        assert [file.path for file in kept] == ["figures/test_confusion.png", "figures/torn.png"]
+
+
+def test_an_experiment_has_a_view_of_its_scores_which_people_may_change(store: Store) -> None:
+    tags = {HEADLINE_TAG: "kappa"}
+    run, _ = _deliver(store, _tagged(store, tags))
+    client, experiment = connect(store), run.info.experiment_id
+    view = json.loads(client.get_experiment(experiment).tags[SAVED_VIEW_TAG])
+    assert view["name"] == "scores"
+    columns = json.loads(view["state"])["selectedColumns"]
+    assert {"metrics.`val/kappa`", "metrics.`test/kappa_low`", "params.`strategy`"} <= {*columns}
+
+    client.set_experiment_tag(experiment, SAVED_VIEW_TAG, "changed")
+    _deliver(store, _tagged(store, tags))
+    assert client.get_experiment(experiment).tags[SAVED_VIEW_TAG] == "changed"
+
+
+def _tagged(store: Store, tags: Mapping[str, str]) -> Record:
+    run = RunDescription("demo", "tagged", tags=tags)
+    return Record.create(store.records, Started(destination=store.destination, run=run))
