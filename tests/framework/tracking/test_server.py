@@ -1,6 +1,9 @@
 """Against a real `mlflow server` on this machine, which dies and comes back."""
 
+import io
+import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -11,17 +14,27 @@ from http import HTTPStatus
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
+from PIL import Image
 
 from transfer.progress import Silent
 from transfer.tracking import spool
 from transfer.tracking.mlflow_tracker import MlflowTracker
 from transfer.tracking.names import unique_name
 from transfer.tracking.runs import fetch, find_run, list_runs, model_folder
+from transfer.tracking.saved_view import SAVED_VIEW
 from transfer.tracking.store import Store, connect, open_store
 from transfer.tracking.sync import sync
-from transfer.tracking.tracker import RunDescription, Status, Tracker
+from transfer.tracking.tracker import (
+    HEADLINE_TAG,
+    NOTE_TAG,
+    THROUGHPUT,
+    RunDescription,
+    Status,
+    Tracker,
+)
 from transfer.tracking.ui import user_interface
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("mlflow_server")]
@@ -110,6 +123,42 @@ def test_a_run_lives_on_the_server_with_its_files_and_its_model(
     assert "MLflow" in server.get("/")[1]
     assert list((server.store.out / "artifacts").rglob("served_model.py"))
     assert not (remote.out / "artifacts").exists()
+
+
+BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
+
+
+def _seen(address: str) -> str:
+    """Return the page as a browser has it when nothing has moved for a while."""
+    quiet = ["--headless", "--no-sandbox", "--disable-gpu", "--window-size=2400,2000"]
+    wait = ["--virtual-time-budget=15000", "--dump-dom"]
+    command = [str(BROWSER), *quiet, *wait, address]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=100).stdout
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no chromium or google-chrome on this machine")
+def test_the_pages_show_what_tells_runs_apart(remote: Store, server: Server) -> None:
+    ids = []
+    for name, score in (("careful", 0.8125), ("hasty", 0.4375)):
+        tracker = MlflowTracker(remote, pytest.fail)
+        tags = {HEADLINE_TAG: "kappa", NOTE_TAG: f"kappa {score} on test · a card"}
+        tracker.start(RunDescription("looked at", name, {"strategy": name}, tags))
+        tracker.log({THROUGHPUT: 71.5})
+        tracker.log({f"val/kappa{end}": score for end in ("", "_low", "_high")})
+        drawn = io.BytesIO()
+        Image.new("RGB", (8, 8), "red").save(drawn, "png")
+        tracker.keep("figures/views.png", drawn.getvalue())
+        ids.append(tracker.finish("FINISHED"))
+    experiment = connect(remote).get_run(ids[0]).info.experiment_id
+
+    root = f"http://127.0.0.1:{server.port}/#"
+    runs = _seen(f"{root}/experiments/{experiment}/runs?viewStateShareKey={SAVED_VIEW}")
+    for text in ("careful", "hasty", "kappa 0.4375 on test", "val/kappa_low", "0.8125", "71.5"):
+        assert text in runs
+    listed, within = quote(json.dumps(ids)), quote(json.dumps([experiment]))
+    compared = _seen(f"{root}/compare-runs?runs={listed}&experiments={within}")
+    assert "Comparing 2 Runs" in compared
+    assert "0.813" in compared
 
 
 def test_a_server_that_dies_half_way_costs_the_run_nothing(
