@@ -1,0 +1,5 @@
+"""`transfer new`."""
+
+
+def new(name: str) -> None:
+    """Write."""
