@@ -39,7 +39,9 @@ def weights_are_rows(subject: Subject) -> Finding:
     kept = found.groups != found.groups[0]
     weights = np.stack([np.ones(len(found)), np.full(len(found), 2.0), kept.astype(np.float64)])
     plain, together = score(found, weights[:1]), score(found, weights)
-    fewer = score(_part(found, np.flatnonzero(kept)), np.ones((1, int(kept.sum()))))
+    fewer = {name: values[2:] for name, values in together.items()}
+    if found.embeddings is None:  # else pictures are compared, and who is left out was met before
+        fewer = score(_part(found, np.flatnonzero(kept)), np.ones((1, int(kept.sum()))))
     for said, one, other in (
         ("beside other weightings", plain, {name: s[:1] for name, s in together.items()}),
         ("where every row counts twice", plain, {name: s[1:2] for name, s in together.items()}),
@@ -51,17 +53,20 @@ def weights_are_rows(subject: Subject) -> Finding:
 
 
 def headline_is_scored(subject: Subject) -> Finding:
-    """Names of the headline, of what is shown and of remarks are looked for among the scores."""
+    """Names of the headline, of remarks and of what is shown are looked for among the scores."""
     judging, task = subject.judging, subject.task
     found = _decided(subject)
     scores = judging.points(found)
     headline = judging.headline or task.headline or SCORECARDS[judging.kind].headline
-    named = [headline, *judging.shown]
+    named = [headline]
     if judging.domain is not None:
         named += [*judging.domain.remarks(found), *judging.domain.rests_on(found)]
     unknown = [name for name in dict.fromkeys(named) if name not in scores]
     if unknown:
         return broken(f"no score is called {', '.join(unknown)}; there are {', '.join(scores)}")
+    # Some of what is shown may not be among these data, as pairs of classes that others have.
+    if judging.shown and not {*judging.shown} & {*scores}:
+        return broken(f"none of what is shown is a score: {', '.join(judging.shown)}")
     low = judging.lower_is_better(headline)
     return kept_unless(f"of the headline {headline!r} less is better" if low else "")
 
@@ -149,7 +154,7 @@ PROMISES = (
     ),
     Promise(
         "headline-is-scored",
-        "The headline is one of its scores, of which more is better; so is all that it shows.",
+        "The headline is one of its scores, of which more is better; remarks are about scores.",
         "Name a key of Judge.scores or of the kind of target in headline, shown, remarks and "
         "rests_on.",
         headline_is_scored,
