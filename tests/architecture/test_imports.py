@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import pytest
 
 import transfer
-from transfer.plugin.discovery import installed_tasks
 
 HEAVY = {
     "albumentations", "cv2", "matplotlib", "mlflow", "pandas", "pydicom", "rasterio", "requests",
@@ -44,12 +43,6 @@ def test_the_package_alone_loads_nothing_heavy() -> None:
 )
 def test_looking_around_loads_nothing_heavy(arguments: Sequence[str]) -> None:
     assert not loaded_by(_COMMAND.format(arguments=list(arguments)))
-
-
-def test_a_task_loads_no_torch() -> None:
-    names = [entry.name for entry in installed_tasks()]
-    code = f"import transfer\nfor name in {names}: transfer.load_task(name)"
-    assert not loaded_by(code) - {"cv2", "pandas"}
 
 
 def test_public_names_are_sorted_and_each_is_there() -> None:

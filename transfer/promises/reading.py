@@ -81,14 +81,13 @@ def reading_loads_little(subject: Subject) -> Finding:
 
 
 def measures_numbers(subject: Subject) -> Finding:
-    """Some rows are measured; what comes of it is to be numbers, under names that are free."""
+    """Some rows are measured, and what comes of it is to be finite."""
     measure = subject.task.measure
     if measure is no_numbers:
         return moot("the task measures nothing")
     for row in subject.rows:
         numbers = measure(row, subject.picture(row))
-        odd = [name for name, value in numbers.items() if not np.isscalar(value) or _taken(name)]
-        if odd or not np.isfinite(list(numbers.values())).all():
+        if not np.isfinite(list(numbers.values())).all():
             return broken(f"{row.path.name!r} was measured as {dict(numbers)!r}")
     return KEPT
 
@@ -103,10 +102,6 @@ def _invalid(pixels: Pixels) -> Finding | None:
     low, high = float(pixels.min()), float(pixels.max())
     inside = 0 <= low <= high <= 1  # False of nan as well
     return None if inside else broken(f"a float32 picture goes from {low:g} to {high:g}")
-
-
-def _taken(name: str) -> bool:
-    return name in {"image", "label", "group", "split", "key", "content", "pixels", "box", "record"}
 
 
 PROMISES = (
@@ -165,7 +160,7 @@ PROMISES = (
     ),
     Promise(
         "measures-numbers",
-        "What it measures in a picture are finite numbers, under names that are not taken.",
+        "What it measures in a picture are finite numbers.",
         "Return float(...) for each name from Task.measure, and leave out what cannot be measured.",
         measures_numbers,
         ("pixels-are-valid",),
