@@ -2,8 +2,7 @@
 
 import re
 import shlex
-import sys
-import tomllib
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -31,51 +30,24 @@ def steps() -> list[tuple[str, str]]:
 
 
 @pytest.fixture
-def install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[Path], None]:
-    """Do what `pip install -e` does: the source on the path, and the entry points beside it."""
-    site = tmp_path / "site"
-    site.mkdir()
-    monkeypatch.syspath_prepend(site)
-
-    def install(package: Path) -> None:
-        about = tomllib.loads((package / "pyproject.toml").read_text())["project"]
-        monkeypatch.syspath_prepend(package / "src")
-        info = site / f"{about['name'].replace('-', '_')}-{about['version']}.dist-info"
-        info.mkdir(exist_ok=True)
-        (info / "METADATA").write_text(
-            f"Metadata-Version: 2.1\nName: {about['name']}\nVersion: {about['version']}\n"
-        )
-        lines = []
-        for group, entries in about["entry-points"].items():
-            lines += [f"[{group}]", *(f"{name} = {value}" for name, value in entries.items())]
-        (info / "entry_points.txt").write_text("\n".join(lines))
-
-    return install
-
-
-@pytest.fixture
-def _nothing_left(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Forget the package, and the command that it lists, behind the test."""
-    from transfer.cli import app  # noqa: PLC0415  # beside what is patched
-
-    monkeypatch.setattr(app.app, "registered_commands", [*app.app.registered_commands])
-    yield
-    for name in [name for name in sys.modules if name.partition(".")[0] == "leaf_disease"]:
-        del sys.modules[name]
+def _store(first: Any, tmp_path: Path) -> None:
+    """Spare the seconds of a fresh store: that of the first run, without its runs' files."""
+    (tmp_path / "mlruns").mkdir()
+    shutil.copy(first.out / "mlflow.db", tmp_path / "mlruns")
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("own_caches", "_nothing_left")
+@pytest.mark.usefixtures("own_caches", "_store", "one_process")
 def test_the_tutorial_works_as_it_is_written(
     command_line: Callable[..., Any],
-    install: Callable[[Path], None],
+    pip_install: Callable[[Path], None],
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    said = {}
-    whole = [number for number, (step, _) in enumerate(steps()) if step.startswith("write ")]
-    for number, (step, text) in enumerate(steps()):
+    said, todo = {}, steps()
+    last = max(number for number, (step, _) in enumerate(todo) if step != "type")
+    for number, (step, text) in enumerate(todo):
         if step != "type":
             file = Path(step.removeprefix("write "))
             assert file.parent.is_dir()
@@ -83,12 +55,13 @@ def test_the_tutorial_works_as_it_is_written(
             continue
         program, *arguments = shlex.split(text)
         if program == "cd":
+            shutil.move("mlruns", arguments[0])
             monkeypatch.chdir(arguments[0])
         elif program == "pip":
             place = Path(arguments[-1].partition("[")[0])
-            install(place.absolute())
+            pip_install(place.absolute())
         # While its files are half changed, or as they came, the package is checked elsewhere.
-        elif program == "transfer" and (number > whole[-1] or arguments[0] == "new"):
+        elif program == "transfer" and (number > last or arguments[0] == "new"):
             typed = command_line(*arguments)
             assert typed.code == 0, typed.out + typed.err
             said[arguments[0]] = typed.out
