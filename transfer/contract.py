@@ -1,10 +1,10 @@
 """The task contract for tests: what every plugin promises, a test for each promise.
 
-    from transfer.contract import Promise, assert_kept, each_promise
+from transfer.contract import Promise, assert_kept, each_promise
 
-    @each_promise
-    def test_the_task_keeps_its_promises(promise: Promise) -> None:
-        assert_kept(promise, "leaf_disease")
+@each_promise
+def test_the_task_keeps_its_promises(promise: Promise) -> None:
+    assert_kept(promise, "leaf_disease")
 """
 
 from functools import cache

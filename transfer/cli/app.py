@@ -59,7 +59,8 @@ app.command("new", rich_help_panel=_EXTEND)(new.new)
 app.command("check", rich_help_panel=_EXTEND)(check.check)
 
 OWN_COMMANDS = frozenset(
-    str(listed.name) for listed in (*app.registered_commands, *app.registered_groups)
+    [str(command.name) for command in app.registered_commands]
+    + [str(group.name) for group in app.registered_groups]
 )
 """Names that no command of a plugin can have."""
 

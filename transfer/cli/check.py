@@ -49,7 +49,7 @@ def check(
     if as_json:
         OUT.print(json.dumps(_as_table(task, verdicts), indent=2))
     else:
-        counts = {state: 0 for state in ("kept", "broken", "not applicable")}
+        counts = dict.fromkeys(("kept", "broken", "not applicable"), 0)
         for verdict in verdicts:
             counts[verdict.state] += 1
         said = ", ".join(f"{count} {state}" for state, count in counts.items())

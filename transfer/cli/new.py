@@ -10,9 +10,7 @@ from transfer.cli.console import OUT
 
 
 def new(
-    name: Annotated[
-        str, typer.Argument(metavar="NAME", help="Of the task, such as leaf_disease.")
-    ],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Of the task, such as leaf_disease.")],
     below: Annotated[
         Path, typer.Option("--out", metavar="FOLDER", help="Folder in which to make folder NAME.")
     ] = Path(),
@@ -26,4 +24,6 @@ def new(
     place = shlex.quote(str(folder))
     OUT.print(f"next       pip install -e {place}")
     OUT.print(f"           transfer check {name}   transfer demo {name}")
-    OUT.print(f"           {place}/README.md says what is where; docs/add_a_task.md goes through it")
+    OUT.print(
+        f"           {place}/README.md says what is where; docs/add_a_task.md goes through it"
+    )

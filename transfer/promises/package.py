@@ -166,7 +166,7 @@ PROMISES = (
     Promise(
         "commands-are-its-own",
         "Its commands can be imported, and no other package has commands of their names.",
-        "Choose another name under [project.entry-points.\"transfer.commands\"], and name a "
+        'Choose another name under [project.entry-points."transfer.commands"], and name a '
         "function of one argument, a list of words.",
         commands_are_its_own,
         ("loads",),

@@ -107,7 +107,9 @@ def all_of_it_pickles(subject: Subject) -> Finding:
     return kept_unless("" if see(*asked) == there else "another process sees other pixels")
 
 
-def see(read: Callable[[Row], Pixels], row: Row, views: TrainingViews, framing: Framing) -> tuple[str, str]:
+def see(
+    read: Callable[[Row], Pixels], row: Row, views: TrainingViews, framing: Framing
+) -> tuple[str, str]:
     """Return digests of a picture and of a view of it."""
     picture = frame(read(row), SIZE_PX, framing)
     return pixels_digest(picture), pixels_digest(views(picture.copy(), row, 0, 0))
@@ -123,7 +125,9 @@ def _out_of_form(view: View) -> Finding | None:
         return None
     low, high = float(pixels.min()), float(pixels.max())
     inside = -_ROUNDING <= low <= high <= 1 + _ROUNDING
-    return None if inside else broken(f"a view of a picture in [0, 1] goes from {low:g} to {high:g}")
+    return (
+        None if inside else broken(f"a view of a picture in [0, 1] goes from {low:g} to {high:g}")
+    )
 
 
 def _slope(bands: int) -> Pixels:

@@ -1,4 +1,5 @@
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,15 +15,15 @@ Command = Callable[..., Any]
 
 
 @pytest.fixture
-def _unbounded(monkeypatch: pytest.MonkeyPatch, one_process: None) -> None:
+def sourceless(monkeypatch: pytest.MonkeyPatch, one_process: None) -> None:
     """Let the task labelled_images say of no source where its data come from."""
     module = ModuleType("sourceless")
     module.TASK = replace(TASK, sources=())  # type: ignore[attr-defined]  # made here
-    monkeypatch.setitem(__import__("sys").modules, "tasks.labelled_images.task", module)
+    monkeypatch.setitem(sys.modules, "tasks.labelled_images.task", module)
 
 
 def test_every_promise_has_a_line_and_a_broken_one_its_mend(
-    command_line: Command, _unbounded: None
+    command_line: Command, sourceless: None
 ) -> None:
     typed = command_line("check", "labelled_images")
     assert typed.code == 1
@@ -38,7 +39,7 @@ def test_every_promise_has_a_line_and_a_broken_one_its_mend(
 
 
 def test_with_json_all_of_it_is_one_object(
-    command_line: Command, _unbounded: None, class_folders: Callable[..., Path]
+    command_line: Command, sourceless: None, class_folders: Callable[..., Path]
 ) -> None:
     data = class_folders({"a": 8, "b": 8})
     typed = command_line("check", "labelled_images", "--json", "--data", data)

@@ -1,6 +1,6 @@
 """Tasks that break one promise each: that one is named, and no other."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -11,7 +11,6 @@ import pytest
 from transfer.plugin.discovery import COMMANDS, GROUP
 from transfer.promises.examination import BY_NAME, PROMISES, Examination
 from transfer.promises.promise import State
-from transfer.samples.manifest import Manifest
 
 STRANGER = Path(__file__).with_name("stranger")
 OF_A_PACKAGE = {"imports-little", "commands-are-its-own"}
@@ -25,17 +24,19 @@ Install = Callable[..., None]
 
 
 @pytest.fixture
-def install(monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
+def install(monkeypatch: pytest.MonkeyPatch) -> Install:
     """Let the task "stranger", and these commands, be all that is installed."""
     monkeypatch.syspath_prepend(STRANGER)
     import_module("stranger_task")
 
     def install(value: str, commands: tuple[tuple[str, str, str], ...] = ()) -> None:
         found = {GROUP: [("stranger", value, "strange")], COMMANDS: commands}
-        entries = {group: [_entry(*each, group) for each in these] for group, these in found.items()}
+        entries = {
+            group: [_entry(*each, group) for each in these] for group, these in found.items()
+        }
         monkeypatch.setattr("transfer.plugin.discovery.entry_points", lambda group: entries[group])
 
-    yield install
+    return install
 
 
 def _entry(name: str, value: str, package: str, group: str) -> EntryPoint:
@@ -68,9 +69,7 @@ def test_a_task_that_breaks_a_promise_is_told_what_was_seen(install: Install, na
 
 
 @pytest.mark.parametrize("name", ALONE)
-def test_a_task_that_breaks_a_promise_breaks_that_one_only(
-    install: Install, name: str
-) -> None:
+def test_a_task_that_breaks_a_promise_breaks_that_one_only(install: Install, name: str) -> None:
     install(f"stranger_task:BREAKS.{name.replace('-', '_')}")
     found = broken_of(Examination("stranger"))
     assert set(found) == {name}
@@ -79,9 +78,7 @@ def test_a_task_that_breaks_a_promise_breaks_that_one_only(
 
 def test_a_module_that_imports_much_breaks_that_promise_only(install: Install) -> None:
     install("heavy_task:TASK")
-    assert broken_of(Examination("stranger")) == {
-        "imports-little": "importing it loads matplotlib"
-    }
+    assert broken_of(Examination("stranger")) == {"imports-little": "importing it loads matplotlib"}
 
 
 @pytest.mark.parametrize(
@@ -121,7 +118,9 @@ def test_what_cannot_be_looked_at_says_which_promise_comes_first(install: Instal
     )
 
 
-def test_other_data_than_samples_are_looked_at(install: Install, class_folders: Manifest) -> None:
+def test_other_data_than_samples_are_looked_at(
+    install: Install, class_folders: Callable[..., Path]
+) -> None:
     install("stranger_task:HEALTHY")
     data = class_folders({"dark": 12, "light": 12, "night": 1})
     found = Examination("stranger", data)

@@ -199,7 +199,7 @@ class Normalizing(Views):
         return (image - np.float32(0.5)).astype(np.float32)
 
 
-class Warning_(Views):
+class Chatty(Views):
     def changed(self, image: Pixels, row: Row) -> Pixels:
         warnings.warn("argument 'flop' is not valid", UserWarning, stacklevel=2)
         return image
@@ -272,7 +272,7 @@ BREAKS = SimpleNamespace(
     samples_are_small=replace(HEALTHY, write_samples=write_one_more),
     samples_spare_files=replace(HEALTHY, write_samples=write_over),
     views_keep_their_form=replace(HEALTHY, augment=lambda size, s: Normalizing(s)),
-    views_are_silent=replace(HEALTHY, augment=lambda size, s: Warning_(s)),
+    views_are_silent=replace(HEALTHY, augment=lambda size, s: Chatty(s)),
     views_are_seeded=replace(HEALTHY, augment=lambda size, s: Unseeded(s)),
     flips_are_independent=replace(HEALTHY, augment=lambda size, s: Together(s)),
     views_know_no_row=replace(HEALTHY, augment=lambda size, s: Peeping(s)),
