@@ -11,7 +11,7 @@ import pytest
 
 PAGE = Path(__file__).parents[2] / "docs" / "add_a_task.md"
 _STEP = re.compile(
-    r'^``` \{ \.\w+ title="(?P<file>[^"]+)" \}\n(?P<text>[\s\S]*?)^```$|^    (?P<command>\w.*)$',
+    r'^```\w+ title="(?P<file>[^"]+)"\n(?P<text>[\s\S]*?)^```$|^    (?P<command>\w.*)$',
     re.MULTILINE,
 )
 _ELSEWHERE = ("pip", "pytest", "cd")

@@ -82,7 +82,7 @@ def commands_are_its_own(subject: Subject) -> Finding:
     every = installed_commands()
     own = [each for each in every if package and each.dist and each.dist.name == package.name]
     if not own:
-        return moot("its package has no commands")
+        return moot("its package has no commands; a new entry point takes pip install -e . again")
     for entry in own:
         if entry.name in subject.taken:
             return broken(f"transfer has a command {entry.name!r}, and so has {origin(entry)}")

@@ -54,7 +54,8 @@ def test_a_task_that_keeps_all_promises_is_told_so(install: Install) -> None:
     install("stranger_task:HEALTHY")
     verdicts = list(map(Examination("stranger").verdict, PROMISES))
     assert {each.promise.name: each.said for each in verdicts if each.state is not State.KEPT} == {
-        "commands-are-its-own": "its package has no commands",
+        "commands-are-its-own": "its package has no commands; a new entry point takes pip install "
+        "-e . again",
         "measures-numbers": "the task measures nothing",
         "figures-are-drawn": "it draws no figures of these rows",
     }
