@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -49,6 +50,13 @@ def test_public_names_are_sorted_and_each_is_there() -> None:
     assert transfer.__all__ == sorted(transfer.__all__)
     assert dir(transfer) == transfer.__all__
     assert all(getattr(transfer, name) is not None for name in transfer.__all__)
+
+
+def test_every_public_name_is_in_the_reference() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
+    named = {line.removeprefix("::: ") for line in page.splitlines() if line.startswith("::: ")}
+    homes = {f"{home}.{name}" for name, home in transfer._HOME.items()}
+    assert homes <= named
 
 
 def test_a_name_that_is_not_public_is_refused() -> None:

@@ -49,6 +49,18 @@ def views_are_seeded(subject: Subject) -> Finding:
     return kept_unless("" if same else "the same random state gave two different views")
 
 
+def views_spare_the_picture(subject: Subject) -> Finding:
+    """Views are drawn from pictures, which are compared with what they were before."""
+    for number, row in enumerate(subject.rows):
+        picture = subject.plain(row).copy()
+        before = picture.copy()
+        for epoch in range(4):
+            subject.training_views(picture, row, epoch, number)
+        if not np.array_equal(picture, before):
+            return broken(f"{row.path.name!r} is another picture once views of it were drawn")
+    return KEPT
+
+
 def flips_are_independent(subject: Subject) -> Finding:
     """Views of a slope show how each is mirrored and turned; no two ways may go together."""
     bands = subject.plain(subject.rows[0]).shape[2]
@@ -172,6 +184,13 @@ PROMISES = (
         "Draw from the generators given to set_random_state; in a transform of albumentations "
         "from self.random_generator or self.py_random.",
         views_are_seeded,
+        ("views-keep-their-form",),
+    ),
+    Promise(
+        "views-spare-the-picture",
+        "Drawing a view leaves the picture as it was: it is kept, and drawn from again.",
+        "Write to a copy; transforms of your own return a new array.",
+        views_spare_the_picture,
         ("views-keep-their-form",),
     ),
     Promise(

@@ -171,7 +171,7 @@ def read_by_column(row: Row, settings: Any) -> Pixels:
 
 
 def read_with_figures(row: Row, settings: Any) -> Pixels:
-    import matplotlib as mpl  # noqa: F401, PLC0415  # seconds in every loader
+    import heavy_stand_in  # noqa: F401, PLC0415  # seconds in every loader
 
     return read_row(row, settings)
 
@@ -209,6 +209,12 @@ class Unseeded(Views):
     def coins(self) -> tuple[float, float]:
         one, other = np.random.default_rng().random(2)
         return one, other
+
+
+class Darkening(Views):
+    def __call__(self, *, image: Pixels, row: Row) -> Mapping[str, Any]:
+        image //= 2
+        return {"image": image.copy()}
 
 
 class Together(Views):
@@ -274,6 +280,7 @@ BREAKS = SimpleNamespace(
     views_keep_their_form=replace(HEALTHY, augment=lambda size, s: Normalizing(s)),
     views_are_silent=replace(HEALTHY, augment=lambda size, s: Chatty(s)),
     views_are_seeded=replace(HEALTHY, augment=lambda size, s: Unseeded(s)),
+    views_spare_the_picture=replace(HEALTHY, augment=lambda size, s: Darkening(s)),
     flips_are_independent=replace(HEALTHY, augment=lambda size, s: Together(s)),
     views_know_no_row=replace(HEALTHY, augment=lambda size, s: Peeping(s)),
     labels_survive=replace(HEALTHY, augment=lambda size, s: Erasing(s)),
