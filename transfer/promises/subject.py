@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from functools import cached_property
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -80,7 +79,7 @@ class Subject:
         """Its defaults, its own settings included."""
         return self.task.defaults()
 
-    def written(self, count: int, seed: int) -> AbstractContextManager[str]:
+    def written(self, count: int, seed: int) -> TemporaryDirectory[str]:
         """Give a folder that holds samples of the task, for as long as it is looked at.
 
         Raises:
@@ -104,9 +103,7 @@ class Subject:
 
     @cached_property
     def _place(self) -> TemporaryDirectory[str]:
-        place = self.written(SAMPLES, 0)
-        assert isinstance(place, TemporaryDirectory)  # noqa: S101  # narrows the type
-        return place
+        return self.written(SAMPLES, 0)
 
     def read(self) -> Manifest:
         """Read the rows anew."""

@@ -57,9 +57,9 @@ def check_name(name: str) -> None:
             f"such as {_suggested(name)}"
         )
     if keyword.iskeyword(name) or name in keyword.softkwlist:
-        raise TaskNameError(f"{name!r} is a word of Python; take another, such as {name}_images")
+        raise TaskNameError(f"{name!r} is a word of Python; take another, such as my_{name}")
     if taken := _taken_by(name):
-        raise TaskNameError(f"{name!r} is taken by {taken}; take another, such as {name}_images")
+        raise TaskNameError(f"{name!r} is taken by {taken}; take another, such as my_{name}")
 
 
 def _suggested(name: str) -> str:
