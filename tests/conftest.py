@@ -1,16 +1,19 @@
 """What tests of every kind share: the command line, small data, and a tracker that remembers."""
 
 import os
+import pickle
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from transfer.cli import app
 from transfer.cli.app import main
 from transfer.progress import Silent
 from transfer.tracking.tracker import DataInput, RunDescription, Status
@@ -48,6 +51,47 @@ def own_caches(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Look at no store and no cache but those of the test."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.setenv("TRANSFER_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def pip_install(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[Path], None]]:
+    """Do what `pip install -e` does: the source on the path, the entry points beside it.
+
+    Behind the test the package and its commands are forgotten.
+    """
+    site, names = tmp_path_factory.mktemp("site"), set()
+    monkeypatch.syspath_prepend(site)
+    monkeypatch.setattr(app.app, "registered_commands", [*app.app.registered_commands])
+
+    def install(package: Path) -> None:
+        about = tomllib.loads((package / "pyproject.toml").read_text())["project"]
+        monkeypatch.syspath_prepend(package / "src")
+        info = site / f"{about['name'].replace('-', '_')}-{about['version']}.dist-info"
+        info.mkdir(exist_ok=True)
+        named = f"Name: {about['name']}\nVersion: {about['version']}\n"
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\n{named}")
+        lines = []
+        for group, entries in about["entry-points"].items():
+            lines += [f"[{group}]", *(f"{name} = {value}" for name, value in entries.items())]
+        (info / "entry_points.txt").write_text("\n".join(lines))
+        names.add(info.name.partition("-")[0])
+
+    yield install
+    for module in [each for each in sys.modules if each.partition(".")[0] in names]:
+        del sys.modules[module]
+
+
+@pytest.fixture
+def one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let promises about other processes be looked at in this one: they take seconds to start."""
+
+    def ask(_: object, function: Callable[..., Any], *args: object) -> Any:
+        return function(*pickle.loads(pickle.dumps(args)))  # noqa: S301  # our own
+
+    monkeypatch.setattr("transfer.promises.fresh.Fresh.ask", ask)
+    monkeypatch.setattr("transfer.promises.fresh.HEAVY", frozenset())
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 * TransferError
   + TaskNotFoundError     no plugin of that name is installed
   + BrokenPromiseError    a plugin breaks the task contract
+  + TaskNameError         a name that no new task can have
   + DataNotFoundError     files are not where they were said to be
   + ManifestError         rows that cannot be trained on
   + ImageError            a file that is no readable picture
@@ -30,6 +31,10 @@ class TaskNotFoundError(TransferError, LookupError):
 
 class BrokenPromiseError(TransferError, TypeError):
     """A plugin does not keep the task contract."""
+
+
+class TaskNameError(TransferError, ValueError):
+    """A name that no new task can have."""
 
 
 class DataNotFoundError(TransferError, FileNotFoundError):

@@ -1,19 +1,20 @@
 """The table of commands; an error a user can fix is printed as one message, with exit code 2."""
 
 import sys
-from collections.abc import Callable
-from importlib.metadata import EntryPoint, entry_points
+from collections.abc import Callable, Sequence
+from importlib.metadata import EntryPoint
+from itertools import groupby
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
-from transfer.cli import backbones, cache, compare, data, fit, gap, runs, ship, tasks
+from transfer.cli import backbones, cache, check, compare, data, fit, gap, new, runs, ship, tasks
 from transfer.cli.console import ERR, OUT
-from transfer.errors import ProcessError, TransferError
+from transfer.errors import BrokenPromiseError, ProcessError, TransferError
+from transfer.plugin.discovery import installed_commands, origin, refuse_claims
 from transfer.processes import share_of_launch
 
-GROUP = "transfer.commands"
 _INTERRUPTED = 130
 
 
@@ -36,7 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-_LEARN, _LOOK, _USE = "Learn", "Look", "Use"
+_LEARN, _LOOK, _USE, _EXTEND = "Learn", "Look", "Use", "A task of your own"
 app.command("demo", rich_help_panel=_LEARN)(fit.demo)
 app.command("fit", rich_help_panel=_LEARN)(fit.fit)
 app.command("resume", rich_help_panel=_LEARN)(fit.resume)
@@ -54,12 +55,21 @@ app.add_typer(runs.store, name="store", rich_help_panel=_LOOK)
 app.add_typer(cache.cache, name="cache", rich_help_panel=_LOOK)
 app.command("predict", rich_help_panel=_USE)(ship.predict)
 app.command("evaluate", rich_help_panel=_USE)(ship.evaluate)
+app.command("new", rich_help_panel=_EXTEND)(new.new)
+app.command("check", rich_help_panel=_EXTEND)(check.check)
+
+OWN_COMMANDS = frozenset(
+    [str(command.name) for command in app.registered_commands]
+    + [str(group.name) for group in app.registered_groups]
+)
+"""Names that no command of a plugin can have."""
 
 
 def main() -> None:
     """Run the command line; the console script calls this."""
-    for entry in entry_points(group=GROUP):
-        _add(entry)
+    for name, claims in groupby(installed_commands(), key=lambda entry: entry.name):
+        if name not in OWN_COMMANDS:  # transfer tasks tells of one that is
+            _add(list(claims))
     # Of several processes the first speaks; another says only why it is left alone.
     OUT.quiet = ERR.quiet = not share_of_launch().is_first
     try:
@@ -70,11 +80,18 @@ def main() -> None:
         sys.exit(2)
 
 
-def _add(entry: EntryPoint) -> None:
+def _add(claims: Sequence[EntryPoint]) -> None:
     """List a command of another package; it is imported when it is called, with its arguments."""
+    entry = claims[0]
 
     def command(context: typer.Context) -> None:
-        run: Callable[[list[str]], None] = entry.load()
+        refuse_claims("command", claims)
+        try:
+            run: Callable[[list[str]], None] = entry.load()
+        except (ImportError, AttributeError) as error:
+            raise BrokenPromiseError(
+                f"command {entry.name!r} of {origin(entry)} cannot be imported: {error}"
+            ) from error
         run(list(context.args))
 
     package = f", package {entry.dist.name}" if entry.dist else ""

@@ -18,6 +18,10 @@ from transfer.samples.inspection import Measure, no_numbers
 from transfer.samples.manifest import Manifest, Row
 from transfer.settings import ObjectSettings, TaskSettings
 
+CONTRACT = 1
+"""Version of what a task and the framework promise each other; it grows where a task that kept to
+the last one would no longer work."""
+
 
 class Augmentation(Protocol):
     """What `augment` returns: an albumentations pipeline, or what behaves like one.
@@ -74,6 +78,10 @@ class Task:
         sources: papers and licences of the data.
         sensitive: pictures and file names stay out of the tracking store unless asked for.
         notice: one line that every run and every evaluation ends with.
+        label_holds: (row, its picture, a view of it) -> False where the view no longer shows the
+            label, as far as the task can say; `transfer check` asks it about many views.
+        contract: version of the contract it is made for. The default stays 1, whatever comes: who
+            names none was there before there was a second.
     """
 
     name: str
@@ -93,6 +101,8 @@ class Task:
     sources: tuple[str, ...] = ()
     sensitive: bool = False
     notice: str = ""
+    label_holds: Callable[[Row, Pixels, Pixels], bool] | None = None
+    contract: int = 1
 
     def defaults(self) -> Recipe:
         """Return the recipe a run of this task starts from, the task's own settings included."""

@@ -1,5 +1,4 @@
 import random
-import warnings
 from collections import Counter
 from pathlib import Path
 
@@ -24,18 +23,6 @@ def _draw(view: Augmentation, pixels: NDArray, seed: int, label: str = "stop") -
     view.set_random_state(np.random.default_rng(seed), random.Random(seed))  # noqa: S311  # no secret
     drawn: NDArray = view(image=pixels, row=Row(Path("frame.png"), label))["image"]
     return drawn
-
-
-@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
-def test_views_keep_shape_dtype_and_range_in_silence(dtype: type) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        view = augment(64, Settings())
-        views = [_draw(view, _picture(dtype), seed) for seed in range(50)]
-    assert {(view.shape, view.dtype) for view in views} == {((64, 64, 3), np.dtype(dtype))}
-    assert len({view.tobytes() for view in views}) == 50
-    assert min(view.min() for view in views) >= 0
-    assert max(view.max() for view in views) <= (255 if dtype is np.uint8 else 1)
 
 
 @pytest.mark.parametrize(
@@ -92,12 +79,6 @@ def test_blur_comes_as_often_as_it_is_set() -> None:
     picture, view = _picture(), augment(64, Settings(**STILL | {"blur": 0.4}))
     blurred = sum(_draw(view, picture, seed).tobytes() != picture.tobytes() for seed in range(300))
     assert 85 < blurred < 155  # 120 expected, standard deviation 8.5
-
-
-def test_the_same_state_draws_the_same_view() -> None:
-    view = augment(64, Settings())
-    again = [_draw(view, _picture(), 5, "car").tobytes() for _ in range(2)]
-    assert again[0] == again[1] == _draw(augment(64, Settings()), _picture(), 5, "car").tobytes()
 
 
 @pytest.mark.parametrize(

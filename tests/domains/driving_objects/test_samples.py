@@ -10,7 +10,6 @@ from tasks.driving_objects.road import HEIGHT, WIDTH
 from tasks.driving_objects.samples import write_samples
 from tasks.driving_objects.settings import Settings
 from tasks.driving_objects.shapes import DRAW
-from transfer.errors import OutputError
 from transfer.plugin.task import read_row
 
 
@@ -85,10 +84,3 @@ def test_a_drive_shows_the_same_objects_again_a_moment_later(drives: Path) -> No
         first, second = (drive[drive["moment"] == moment] for moment in (0, 1))
         assert first["label"].tolist()[: len(second)] == second["label"].tolist()
         assert len(second) >= 1
-
-
-def test_a_folder_that_holds_something_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "mine.txt").write_bytes(b"keep me")
-    with pytest.raises(OutputError):
-        write_samples(tmp_path, 10, seed=0)
-    assert _bytes(tmp_path) == {"mine.txt": b"keep me"}

@@ -10,7 +10,7 @@ import pytest
 from tasks.medical_imaging.films import draw_film, draw_patient
 from tasks.medical_imaging.samples import BITS, LABELS, write_samples
 from transfer import read_picture
-from transfer.errors import MissingPackageError, OutputError
+from transfer.errors import MissingPackageError
 
 pydicom = pytest.importorskip("pydicom", reason="pip install 'resnet-transfer[medical]'")
 
@@ -102,13 +102,6 @@ def test_a_patient_without_the_finding_never_shows_it() -> None:
     patients = [draw_patient(0, number) for number in range(30)]
     assert 5 < sum(patient.sick for patient in patients) < 25
     assert not any(draw_film(patient, rng)[1] for patient in patients if not patient.sick)
-
-
-def test_a_folder_in_use_is_refused_and_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "mine.txt").write_text("keep me")
-    with pytest.raises(OutputError, match="not empty"):
-        write_samples(tmp_path, 3, seed=0)
-    assert contents(tmp_path) == {"mine.txt": b"keep me"}
 
 
 def test_without_pydicom_the_command_that_installs_it_is_given(

@@ -61,12 +61,6 @@ def test_colour_moves_no_further_than_the_light_setting() -> None:
     assert ratios.std() > 0.02
 
 
-def test_a_view_is_a_function_of_its_random_state() -> None:
-    chip, view = draw_chip("Highway", 1, seed=0), augment(64, Settings())
-    first, second = _views(view, chip, 20), _views(view, chip, 20)
-    np.testing.assert_array_equal(first, second)
-
-
 @pytest.mark.parametrize("wrong", [{"crop": 0.0}, {"crop": 1.1}, {"light": -0.1}, {"light": 0.6}])
 def test_settings_out_of_bounds_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValidationError):

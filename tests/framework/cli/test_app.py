@@ -11,6 +11,7 @@ import pytest
 from transfer.cli import app
 from transfer.cli.console import ERR, OUT
 from transfer.errors import RecipeError
+from transfer.plugin.discovery import COMMANDS
 
 Command = Callable[..., Any]
 
@@ -70,7 +71,7 @@ def test_a_bug_keeps_its_traceback(
 
 @pytest.fixture
 def _installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Install a package with the commands `map`, which works, and `broken`, whose module is gone.
+    """Install a package with the command `map`, which works, and others that cannot be had.
 
     They are listed until the end of the test.
     """
@@ -78,10 +79,14 @@ def _installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "foreign_commands.py").write_text(module)
     monkeypatch.syspath_prepend(tmp_path)
     entries = [
-        EntryPoint("map", "foreign_commands:main", app.GROUP),
-        EntryPoint("broken", "no_such_module:main", app.GROUP),
+        EntryPoint("broken", "no_such_module:main", COMMANDS),
+        EntryPoint("fit", "no_such_module:main", COMMANDS),
+        EntryPoint("map", "foreign_commands:main", COMMANDS),
+        EntryPoint("twice", "here:main", COMMANDS),
+        EntryPoint("twice", "there:main", COMMANDS),
     ]
-    monkeypatch.setattr(app, "entry_points", lambda group: entries * (group == app.GROUP))
+    monkeypatch.setattr("transfer.cli.app.installed_commands", lambda: entries)
+    monkeypatch.setattr("transfer.cli.tasks.installed_commands", lambda: entries)
     monkeypatch.setattr(app.app, "registered_commands", [*app.app.registered_commands])
 
 
@@ -103,6 +108,23 @@ def test_a_command_of_another_package_gets_its_own_arguments(
     monkeypatch.delitem(sys.modules, "foreign_commands", raising=False)
     typed = command_line("map", "a file", "--size", "3", "--help")
     assert typed == (0, "a file|--size|3|--help\n", "")
+
+
+@pytest.mark.usefixtures("_installed")
+def test_a_command_that_cannot_be_had_says_why_and_the_others_go_on(
+    command_line: Command,
+) -> None:
+    broken = command_line("broken")
+    assert broken.code == 2
+    assert "command 'broken' of ? (no_such_module:main) cannot be imported" in broken.err
+    twice = command_line("twice")
+    assert twice.code == 2
+    assert "command 'twice' is claimed by ? (here:main) and ? (there:main)" in twice.err
+    listed = command_line("tasks")
+    assert listed.code == 0
+    assert "command 'twice' is claimed by" in listed.err
+    assert "command 'fit' of ? (no_such_module:main) is not listed" in listed.err
+    assert "Missing" in command_line("fit").err  # ours
 
 
 @pytest.fixture

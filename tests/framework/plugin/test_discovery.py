@@ -113,3 +113,48 @@ def test_an_import_failure_is_named_with_its_package(
 
 def test_an_entry_point_of_no_known_package_still_has_an_origin() -> None:
     assert origin(EntryPoint("whales", "whales:TASK", GROUP)) == "? (whales:TASK)"
+
+
+def test_whatever_a_module_raises_is_named_and_the_others_go_on(
+    install: Install, write_module: Callable[[str, str], None]
+) -> None:
+    write_module("whales_of_a_test", "import transfer\ntransfer.Task(name='whales', depth=9)\n")
+    write_module("krill_of_a_test", "1 / 0\n")
+    install(
+        ("whales", "whales_of_a_test:TASK", "sea"),
+        ("krill", "krill_of_a_test:TASK", "sea"),
+        ("labelled_images", "tasks.labelled_images.task:TASK", "resnet-transfer"),
+    )
+    with pytest.raises(BrokenPromiseError) as caught:
+        load_task("whales")
+    assert "TypeError" in str(caught.value)
+    assert "'depth'" in str(caught.value)
+    assert "another version of the task contract than 1" in str(caught.value)
+    with pytest.raises(BrokenPromiseError, match="ZeroDivisionError: division by zero"):
+        load_task("krill")
+    assert load_task("labelled_images").name == "labelled_images"
+
+
+def test_two_packages_that_bring_the_same_module_are_named_both(install: Install) -> None:
+    install(("whales", "whales:TASK", "sea"), ("whales", "whales:TASK", "ocean"))
+    with pytest.raises(BrokenPromiseError, match=r"sea \(whales:TASK\) and ocean \(whales:TASK\)"):
+        load_task("whales")
+
+
+@pytest.mark.parametrize(
+    ("contract", "said"), [(0, "older than the 1 that is here; update sea,"),
+                           (2, "newer than the 1 that is here; update resnet-transfer,")],
+)  # fmt: skip
+def test_a_task_for_another_contract_is_told_what_to_update(
+    install: Install, write_module: Callable[[str, str], None], contract: int, said: str
+) -> None:
+    write_module(
+        "whales_of_a_test",
+        "from dataclasses import replace\n"
+        "from tasks.labelled_images.task import TASK as OURS\n"
+        f"TASK = replace(OURS, name='whales', contract={contract})\n",
+    )
+    install(("whales", "whales_of_a_test:TASK", "sea"))
+    with pytest.raises(BrokenPromiseError) as caught:
+        load_task("whales")
+    assert f"version {contract} of the task contract, {said}" in str(caught.value)

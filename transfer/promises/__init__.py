@@ -1,0 +1,1 @@
+"""What a plugin promises, as checks that anyone can run."""

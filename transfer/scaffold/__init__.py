@@ -1,0 +1,1 @@
+"""A package to start a task of one's own from."""
