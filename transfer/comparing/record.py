@@ -11,10 +11,13 @@ from transfer.tracking.mlflow_tracker import MlflowTracker
 from transfer.tracking.names import unique_name
 from transfer.tracking.store import Store
 from transfer.tracking.stored_runs import StoredRun
-from transfer.tracking.tracker import COMPARED_TAG, HEADLINE_TAG, RunDescription, Tracker
-
-_NOTE_TAG = "mlflow.note.content"
-"""What MLflow's page of a run shows on top."""
+from transfer.tracking.tracker import (
+    COMPARED_TAG,
+    HEADLINE_TAG,
+    NOTE_TAG,
+    RunDescription,
+    Tracker,
+)
 
 _LONGEST_NAME = 80
 
@@ -41,7 +44,7 @@ def write(found: Comparison, runs: Sequence[StoredRun], tracker: Tracker, name: 
         HEADLINE_TAG: found.headline,
         COMPARED_TAG: ",".join(dict.fromkeys(run.run_id for run in runs)),
         "transfer.compared_on": found.split,
-        _NOTE_TAG: "\n\n".join(pair.verdict for pair in found.pairs),
+        NOTE_TAG: "\n\n".join(pair.verdict for pair in found.pairs),
     }
     tracker.start(RunDescription(found.task, name, tags=tags))
     for pair in found.pairs:

@@ -19,6 +19,12 @@ TEST_TAG = "transfer.test_digest"
 COMPARED_TAG = "transfer.compared"
 """Tag of a comparison, which trained nothing: the ids of the runs that it compares."""
 
+STOPPED_TAG = "transfer.stopped"
+"""Tag of a run that was stopped for what its epochs showed: why. It has no model."""
+
+NOTE_TAG = "mlflow.note.content"
+"""Tag whose text MLflow's page of a run shows on top."""
+
 THROUGHPUT = "train/images_per_second"
 """The number that lists of runs show as speed."""
 
