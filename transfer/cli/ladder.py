@@ -131,7 +131,7 @@ def names_in(text: str | None) -> list[str]:
 
 
 def _tell(found: "Ladder", out: Path, tracking_uri: str | None) -> None:
-    from transfer.laddering.budget import in_words  # noqa: PLC0415  # loaded with the ladder
+    from transfer.budget import in_words  # noqa: PLC0415  # loaded with the ladder
     from transfer.laddering.table import HEAD, cells  # noqa: PLC0415
 
     OUT.print()

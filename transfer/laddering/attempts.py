@@ -4,9 +4,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
+from transfer.budget import Budget, in_words
 from transfer.errors import MeasuringError, WeightsError
 from transfer.experiment import RunResult
-from transfer.laddering.budget import Budget, in_words
 from transfer.laddering.choosing import Limits
 from transfer.laddering.footprint import MANY, Footprint
 from transfer.laddering.result import Climbed, Tried

@@ -12,7 +12,7 @@ from transfer.laddering.result import Climbed, Tried
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_NARROW = 0.12  # of the height of the panel: names nearer than that to each other are parted
+_ROOM = 1.6  # on both sides of the latencies, as a factor
 
 
 def pareto(
@@ -26,28 +26,33 @@ def pareto(
         chosen: name of the rung that was chosen.
         most_ms: latency that was asked for.
     """
-    shown = [one for one in climbed if one.footprint is not None and one.best is not None]
+    shown = sorted(_at(climbed), key=lambda pair: pair[1])
     score = score.replace("_", " ")
     figure = new_figure(480, f"Ladder: {score} on val, by latency of one picture")
-    axes = figure.subplots(subplot_kw={"xscale": "log"})
+    axes, beside = figure.subplots(1, 2, width_ratios=(3, 1))
     style(axes, xlabel="ms a picture, fp32, one at a time", ylabel=score)
-    front = [(x, one.best.value) for one, x in _at(undominated(shown, _latency)) if one.best]
-    axes.plot(*zip(*front, strict=True), color=GRID, linewidth=6, zorder=1, label="nobody beats")
-    labelled: set[str] = set()
-    for one, x in _at(shown):
+    axes.set_xscale("log")
+    axes.set_xlim(shown[0][1] / _ROOM, shown[-1][1] * _ROOM)
+    front = undominated([one for one, _ in shown], _latency)
+    steps = [(x, one.best.value) for one, x in _at(front) if one.best is not None]
+    axes.plot(*zip(*steps, strict=True), color=GRID, linewidth=6, zorder=1, label="nobody beats")
+    for number, (one, x) in enumerate(shown, start=1):
         for tried in one.tried:
             _point(axes, x, tried, is_chosen=one.rung.name == chosen and tried == one.best)
-            labelled.add(tried.strategy)
-    for strategy in sorted(labelled):
+        _number(axes, number, x, one)
+    for strategy in sorted({tried.strategy for one, _ in shown for tried in one.tried}):
         axes.plot([], [], color=MUTED, label=strategy, **_marker(strategy))
     if most_ms is not None:
         axes.axvline(most_ms, color=MUTED, linewidth=1, linestyle="--", label="asked for at most")
     if chosen is not None:
         axes.plot([], [], color=ORANGE, marker="o", linestyle="", label="chosen on val")
-    axes.margins(x=0.15, y=0.15)
+    axes.margins(y=0.12)
     _plain_ticks(axes)
-    _names(axes, shown)
-    axes.legend(loc="lower right", **LEGEND)
+    beside.axis("off")
+    beside.legend(*axes.get_legend_handles_labels(), loc="lower left", **LEGEND)
+    names = [f"{number}  {one.rung.name}" for number, (one, _) in enumerate(shown, start=1)]
+    text: dict[str, Any] = {"fontsize": 9, "color": INK, "va": "top", "parse_math": False}
+    beside.text(0, 1, "\n".join(names), linespacing=1.5, transform=beside.transAxes, **text)
     return png(figure)
 
 
@@ -56,7 +61,12 @@ def _latency(footprint: Footprint) -> float:
 
 
 def _at(climbed: Sequence[Climbed]) -> list[tuple[Climbed, float]]:
-    return [(one, one.footprint.latency_ms) for one in climbed if one.footprint is not None]
+    """Return the rungs that have a latency and a score, each with its latency, ms."""
+    return [
+        (one, one.footprint.latency_ms)
+        for one in climbed
+        if one.footprint is not None and one.best is not None
+    ]
 
 
 def _marker(strategy: str) -> dict[str, Any]:
@@ -82,20 +92,10 @@ def _plain_ticks(axes: "Axes") -> None:
     axes.xaxis.set_minor_formatter(NullFormatter())
 
 
-def _names(axes: "Axes", shown: Sequence[Climbed]) -> None:
-    """Write the name of each rung beside its best network, those that would touch apart."""
-    low, high = axes.get_ylim()
-    last = low - high
-    for one, x in sorted(_at(shown), key=lambda pair: pair[0].best.value if pair[0].best else low):
-        if one.best is None:
-            continue
-        place = max(one.best.value, last + _NARROW / 3 * (high - low))
-        last = place
-        text: dict[str, Any] = {"fontsize": 8.5, "color": INK, "va": "center", "parse_math": False}
-        axes.annotate(
-            one.rung.name,
-            (x, place),
-            xytext=(7, 0),
-            textcoords="offset points",
-            **text,
-        )
+def _number(axes: "Axes", number: int, x: float, one: Climbed) -> None:
+    """Write the number of a rung above its best network; its name stands beside the panel."""
+    if one.best is None:
+        return
+    top = one.best.value if one.best.high is None else one.best.high
+    text: dict[str, Any] = {"fontsize": 8.5, "color": INK, "ha": "center", "va": "bottom"}
+    axes.annotate(str(number), (x, top), xytext=(0, 2), textcoords="offset points", **text)

@@ -15,6 +15,7 @@ def as_page(found: Ladder) -> str:
     rows = ", ".join(f"{split} {count:,}" for split, count in found.rows.items() if count)
     notes = [f"{one.rung.name}: {note}" for one in found.climbed for note in one.notes]
     missing = [f"{one.rung.name}: {one.rung.missing}" for one in found.climbed if one.rung.missing]
+    tried = [one for one in found.climbed if not one.rung.missing]
     about = (
         f"rows: {rows}; pictures of {found.size} px; by {found.headline} on val; "
         f"measured on {found.machine}"
@@ -34,7 +35,7 @@ def as_page(found: Ladder) -> str:
         ),
         "</ul>",
         *_figure(found),
-        *page_table(HEAD, [cells(one, found.chosen) for one in found.climbed], "noted"),
+        *page_table(HEAD, [cells(one, found.chosen) for one in tried], "noted"),
         "</body></html>",
         "",
     ]

@@ -95,12 +95,13 @@ def _with_weights(name: str, tag: str, *, download: bool) -> Rung:
         wished = f"{name}.{tag}"
         backbone = wished if wished in timm.list_pretrained(f"{name}.*") else tagged(name)
     stated = timm.get_pretrained_cfg(backbone)
+    exist = stated is not None and stated.has_weights
     pretraining = str(stated.tag) if stated is not None and stated.tag else "timm's own"
-    if cached_file(backbone) is not None or (download and stated is not None):
+    if exist and (download or cached_file(backbone) is not None):
         return Rung(name, backbone, "hub", pretraining)
     if name == starter_backbone():
         return Rung(name, name, _STARTER, _STARTER)
-    if stated is None:
+    if not exist:
         return Rung(name, backbone, "hub", missing="timm has no weights of it; --scratch trains it")
     return Rung(name, backbone, "hub", pretraining, missing=f"no weights of {backbone} here")
 

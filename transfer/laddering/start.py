@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
+from transfer.budget import parse_seconds
 from transfer.errors import ProcessError, RecipeError, WeightsError
 from transfer.experiment import RunResult
 from transfer.laddering.attempts import Means, Wishes
-from transfer.laddering.budget import parse_seconds
 from transfer.laddering.choosing import Limits
 from transfer.laddering.footprint import measure_footprint
 from transfer.laddering.ladder import climb

@@ -7,8 +7,8 @@ from dataclasses import asdict
 from transfer.laddering.result import Climbed, Ladder
 
 HEAD = (
-    *("backbone", "pretraining", "M parameters", "GMACs", "ms", "ms of 32", "MB"),
-    *("train images/s", "probe", "trained", "by", ""),
+    *("backbone", "probe", "trained", "by", "ms", "ms of 32", "M parameters", "GMACs", "MB"),
+    *("train images/s", "pretraining", ""),
 )
 """What stands over `cells`."""
 
@@ -34,10 +34,10 @@ def cells(one: Climbed, chosen: str | None) -> list[str]:
     costs = [""] * 6
     if cost is not None:
         costs = [
-            f"{cost.parameters / 1e6:.1f}",
-            f"{cost.macs / 1e9:.2f}",
             f"{cost.latency_ms:.3g}",
             f"{cost.latency_many_ms:.3g}",
+            f"{cost.parameters / 1e6:.1f}",
+            f"{cost.macs / 1e9:.2f}",
             f"{cost.memory_mb:,.0f}",
             f"{cost.training_images_per_second:,.0f}",
         ]
@@ -47,7 +47,7 @@ def cells(one: Climbed, chosen: str | None) -> list[str]:
     scores.append(others[0].strategy if others else "")
     mark = "chosen" if rung.name == chosen else ""
     last = "; ".join(filter(None, [mark, *_notes(one)]))
-    return [rung.name, rung.pretraining or "none", *costs, *scores, last]
+    return [rung.name, *scores, *costs, rung.pretraining or "none", last]
 
 
 def _notes(one: Climbed) -> list[str]:

@@ -65,7 +65,7 @@ class Budget:
 
     def fits(self, seconds: float) -> bool:
         """Say whether there is time for something of which images/s say `seconds`."""
-        return self.expected(seconds) <= self.left
+        return 0 < self.left >= self.expected(seconds)
 
     def learn(self, seconds: float, took: float) -> None:
         """Hear that something of which images/s said `seconds` took so long."""
