@@ -47,6 +47,11 @@ class Trial:
     run_id: str = ""
     about: str = ""
 
+    @property
+    def first(self) -> float:
+        """What it reached of the first objective; of one without values there is none."""
+        return self.values[0]
+
     def words(self) -> str:
         """Return its settings in words."""
         return ", ".join(f"{name} {in_words(value)}" for name, value in self.settings.items())

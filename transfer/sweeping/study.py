@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import optuna
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from optuna.exceptions import ExperimentalWarning
 from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback, fail_stale_trials
 from optuna.trial import FrozenTrial, Trial, TrialState
@@ -22,6 +22,7 @@ from transfer.sweeping.space import Choice, Range, Space
 from transfer.tracking.store import without_password
 
 HEARTBEAT_SECONDS, _MISSED, _POLL_SECONDS = 20, 3, 2.0
+_LOCK_SECONDS = 60
 _WARM_UP = 1  # epochs that no trial is stopped in: what is first off says little
 _SEEDS_APART = 100_003
 _SQLITE = "sqlite:///"
@@ -210,9 +211,13 @@ def _storage(url: str, heartbeat_seconds: int) -> RDBStorage:
         except SQLAlchemyError:  # another process made the tables at the same time
             return make()
     place = Path(url.removeprefix(_SQLITE))
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(place.with_name(f"{place.name}.lock")):  # tables are made by one at a time
-        return make()
+    lock = FileLock(place.with_name(f"{place.name}.lock"), timeout=_LOCK_SECONDS)
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with lock:  # tables are made by one at a time
+            return make()
+    except (OSError, Timeout) as error:
+        raise StoreError(f"a study cannot be kept in {str(place)!r}: {error}") from error
 
 
 def _suggested(trial: Trial, name: str, axis: Range | Choice) -> Any:

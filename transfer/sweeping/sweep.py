@@ -92,6 +92,12 @@ def carry_out(bench: Bench, studies: Studies, wishes: Wishes, tracker: Tracker) 
 
 def _work(bench: Bench, studies: Studies, wishes: Wishes, budget: Budget) -> None:
     study, seed, say = studies.trials, bench.base.settled.recipe.seed, bench.progress.say
+    if read_conclusion(studies.conclusion()) is not None:
+        bench.progress.warn(
+            "this study is concluded, and its chosen settings were seen on test: more trials would "
+            "choose by that; take another --name for them"
+        )
+        return
     work(
         study,
         Attempt(bench, study.study_name),
