@@ -142,7 +142,7 @@ def work(
         if done >= trials:
             return
         if _in(known, TrialState.WAITING) or done + under_way < trials:
-            study.optimize(_Guarded(objective, trials, seed), n_trials=1)
+            _carry_out_one(study, _Guarded(objective, trials, seed), say)
             waits = False
             continue
         if not waits:
@@ -167,6 +167,17 @@ def is_surplus(trial: FrozenTrial) -> bool:
     return _SURPLUS in trial.user_attrs
 
 
+def _carry_out_one(study: optuna.Study, guarded: "_Guarded", say: Callable[[str], None]) -> None:
+    """Carry out the next trial; what comes of one that others took for lost is theirs to say."""
+    try:
+        study.optimize(guarded, n_trials=1)
+    except (ValueError, AssertionError):  # Optuna's, where a trial is told that is over
+        history = RetryHeartbeatStaleTrialCallback.retry_history
+        if not any(guarded.number in history(one) for one in study.get_trials(deepcopy=False)):
+            raise
+        say(f"lost       trial {guarded.number} gave no sign of life; it is tried again")
+
+
 class _Guarded:
     """An objective that is not begun once too often, and is queued again if interrupted."""
 
@@ -174,9 +185,10 @@ class _Guarded:
         self, objective: Callable[[Trial], Sequence[float]], trials: int, seed: int
     ) -> None:
         self._objective, self._trials, self._seed = objective, trials, seed
+        self.number = -1
 
     def __call__(self, trial: Trial) -> Sequence[float]:
-        study = trial.study
+        study, self.number = trial.study, trial.number
         before = [one for one in study.get_trials(deepcopy=False) if one.number < trial.number]
         live = sum(map(_counts, before)) + _in(before, TrialState.RUNNING, TrialState.WAITING)
         if live >= self._trials:  # two processes asked at once

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import optuna
 import pytest
+from optuna.storages import RetryHeartbeatStaleTrialCallback
 from optuna.trial import TrialState
 
 from transfer.errors import RecipeError, StoreError
@@ -27,11 +28,6 @@ SPACE = {
 }
 WORKER = Path(__file__).with_name("worker.py")
 POSTGRESQL = os.environ.get("TRANSFER_TEST_POSTGRESQL", "")
-
-
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/studies.db"
 
 
 @pytest.fixture
@@ -57,7 +53,7 @@ def test_a_study_has_as_many_trials_as_asked_for_and_goes_on_to_more(
 
 def test_a_study_that_was_left_goes_on_with_the_trials_it_would_have_had(url: str) -> None:
     whole, parts = (open_study(url, name, ["maximize"]) for name in ("whole", "parts"))
-    work(whole, objective, 12, seed=3)
+    work(whole, objective, 12, seed=3)  # from the eleventh on they depend on those before
     work(parts, objective, 4, seed=3)
     work(open_study(url, "parts", ["maximize"]), objective, 12, seed=3)
     assert [t.params for t in whole.trials] == [t.params for t in parts.trials]
@@ -112,6 +108,24 @@ def test_one_that_two_processes_asked_for_at_once_is_not_begun(study: optuna.Stu
     study.optimize(guarded, n_trials=1)
     assert [trial.params for trial in study.trials] == [{}, {}]
     assert len(read_trials(study, SPACE)) == 1
+
+
+def test_one_that_others_took_for_lost_is_theirs(study: optuna.Study) -> None:
+    said: list[str] = []
+
+    def asleep(trial: optuna.Trial) -> list[float]:
+        suggest(trial, SPACE)
+        if trial.number == 0:  # as fail_stale_trials does in another process
+            (kept,) = study.get_trials()
+            study._storage.set_trial_state_values(kept._trial_id, TrialState.FAIL)
+            RetryHeartbeatStaleTrialCallback()(study, kept)
+        return [0.5]
+
+    work(study, asleep, 1, seed=0, say=said.append)
+    first, second = read_trials(study, SPACE)
+    assert (first.state, second.state) == ("lost", "complete")
+    assert second.settings == first.settings
+    assert said[0].startswith("lost       trial 0")
 
 
 def test_without_time_nothing_is_begun(study: optuna.Study) -> None:
@@ -190,18 +204,20 @@ def start(tmp_path: Path) -> Callable[..., subprocess.Popen[bytes]]:
     ],
 )
 def test_what_a_killed_worker_leaves_is_done_by_the_others_and_nothing_is_lost(
-    database: str, url: str, tmp_path: Path, start: Callable[..., subprocess.Popen[bytes]]
+    database: str, tmp_path: Path, start: Callable[..., subprocess.Popen[bytes]]
 ) -> None:
-    url = POSTGRESQL or url if database == "postgresql" else url
+    url = POSTGRESQL if database == "postgresql" else f"sqlite:///{tmp_path}/studies.db"
     lost = start(url, 5, 600)  # it never ends of itself
     while not (begun := [path.name for path in tmp_path.glob("0 *")]):
         assert lost.poll() is None
         time.sleep(0.05)
     lost.send_signal(signal.SIGKILL)
-    others = [start(url, 5, 0.1), start(url, 5, 0.1)]
-    assert [other.wait(timeout=60) for other in others] == [0, 0]
+    other = start(url, 5, 0.1)
+    study = open_study(url, "shared", ["maximize"], heartbeat_seconds=1)
+    work(study, lambda trial: [trial.suggest_float("x", 0, 1)], 5, seed=0)  # the third one
+    assert other.wait(timeout=60) == 0
     lost.wait()
-    trials = read_trials(open_study(url, "shared", ["maximize"]), {"x": Range(0, 1)})
+    trials = read_trials(study, {"x": Range(0, 1)})
     done = [one for one in trials if one.state == "complete"]
     assert [one.number for one in trials if one.state == "lost"] == [0]
     assert len(done) == 5
