@@ -69,7 +69,10 @@ def open_study(
             load_if_exists=True,
         )
     except (ImportError, NoSuchModuleError) as error:
-        raise StoreError(f"{shown!r} needs a package that is not installed: {error}") from error
+        raise StoreError(
+            f"{shown!r} needs a package that is not installed: {error} PostgreSQL is spoken to by "
+            "psycopg: pip install 'psycopg[binary]'"
+        ) from error
     except SQLAlchemyError as error:
         reason = str(error).splitlines()[0]
         raise StoreError(f"the database at {shown!r} does not answer: {reason}") from error
