@@ -20,7 +20,7 @@ from transfer.sweeping.reading import (
     read_trials,
     usual_seconds,
 )
-from transfer.sweeping.result import Objective, Sweep, Trial
+from transfer.sweeping.result import Conclusion, Objective, Sweep, Trial
 from transfer.sweeping.study import Interrupted, work
 from transfer.sweeping.trials import Attempt, Bench
 from transfer.tracking.tracker import NOTE_TAG, Tracker
@@ -85,7 +85,7 @@ def carry_out(bench: Bench, studies: Studies, wishes: Wishes, tracker: Tracker) 
             _work(bench, studies, wishes, budget)
         except Interrupted:
             ended = "interrupted; the same command goes on with the study"
-        found = replace(_read(bench, studies, wishes), seconds=budget.spent, ended=ended)
+        found = replace(_read(bench, studies), seconds=budget.spent, ended=ended)
         _keep(found, logbook, tracker)
         return replace(found, run_id=tracker.finish("KILLED" if ended else "FINISHED"))
 
@@ -110,11 +110,12 @@ def _work(bench: Bench, studies: Studies, wishes: Wishes, budget: Budget) -> Non
         work(studies.conclusion(), Concluding(bench, study, wishes.seeds), 1, seed=seed, say=say)
 
 
-def _read(bench: Bench, studies: Studies, wishes: Wishes) -> Sweep:
+def _read(bench: Bench, studies: Studies) -> Sweep:
     """Return what both studies know by now."""
     plan, study = bench.base, studies.trials
     trials = read_trials(study, bench.space)
     best = ranked(trials, bench.objectives)
+    conclusion = read_conclusion(studies.conclusion()) if best else None
     return Sweep(
         study=study.study_name,
         storage=studies.storage,
@@ -124,8 +125,8 @@ def _read(bench: Bench, studies: Studies, wishes: Wishes) -> Sweep:
         trials=trials,
         front=tuple(one.number for one in best) if len(bench.objectives) > 1 else (),
         importance=importance(study, bench.space),
-        conclusion=read_conclusion(studies.conclusion()) if best else None,
-        notes=tuple(_notes(trials, best, bench.objectives, wishes)),
+        conclusion=conclusion,
+        notes=tuple(_notes(trials, best, bench.objectives, conclusion)),
         notice=plan.task.notice,
         shown=(plan.headline, *plan.judging.shown),
         name=plan.name,
@@ -136,14 +137,14 @@ def _notes(
     trials: Sequence[Trial],
     best: Sequence[Trial],
     objectives: Sequence[Objective],
-    wishes: Wishes,
+    conclusion: Conclusion | None,
 ) -> list[str]:
     if not best:
         failed = [one.about for one in trials if one.state == "failed"]
         return [f"no trial came to anything; the last: {failed[-1]}"] if failed else []
     done = sum(one.state in {"complete", "stopped"} for one in trials)
     notes = [f"val chose among {done} trials, so that its score flatters the chosen; test does not"]
-    if wishes.seeds == 1:
+    if conclusion is not None and not conclusion.repeats:
         notes.append(
             "each trial was fitted once, so that a part of what one is ahead by is luck; --seeds 3 "
             f"repeats the best {FEW} before one is believed"
