@@ -43,7 +43,7 @@ from transfer import rows
 from transfer.finetuning import features, probing
 from transfer.pixels.cache import Pictures
 parts["imports"] = time.perf_counter() - began
-part(transfer.start, "_prepared", "looking at the files")
+part(transfer.start, "prepared", "looking at the files")
 part(Pictures, "__getitem__", "reading")
 part(features, "_embed", "features")
 part(probing, "fit_head", "head")

@@ -40,7 +40,7 @@ import transfer.start
 stamp("imports")
 import transfer.experiment as experiment
 from transfer.finetuning import finetuner
-stamped(transfer.start, "_prepared", "store, look at the files, split")
+stamped(transfer.start, "prepared", "store, look at the files, split")
 stamped(experiment, "assemble", "network")
 stamped(finetuner.Trainer, "begin", "record, optimizer")
 stamped(experiment.Logbook, "epoch", "epoch and val")

@@ -8,6 +8,7 @@ import torch
 
 from transfer.continuation import Continuation
 from transfer.errors import RecipeError
+from transfer.finetuning.finetuner import EpochLog
 from transfer.network.backbone import (
     Design,
     Network,
@@ -24,6 +25,13 @@ from transfer.progress import Progress
 from transfer.recipe import Recipe
 from transfer.rows import Rows
 
+Watch = Callable[[EpochLog], None]
+"""Looks on while a run learns."""
+
+
+def nobody(log: EpochLog) -> None:
+    """Look on without a word."""
+
 
 @dataclass(frozen=True)
 class Place:
@@ -34,12 +42,14 @@ class Place:
         checkpoints: id of a record -> folder of what its run needs to go on, until it is over.
         continued: the run that goes on; None begins a new one.
         processes: that carry it out together; only the first looks into the folders above.
+        watch: hears of each epoch when all else is done; may raise `Stopped` from epoch 1 on.
     """
 
     find_model: FindModel
     checkpoints: Callable[[str], Path]
     continued: Continuation | None = None
     processes: Processes = ALONE
+    watch: Watch = nobody
 
     def decided(self, recipe: Recipe) -> Recipe:
         """Return `recipe` with what an earlier part of the run has decided, if there was one."""

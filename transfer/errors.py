@@ -11,6 +11,7 @@
   + RecipeError           a setting that is unknown or out of range
   + WeightsError          weights that are missing or do not fit
   + TrainingError         training that cannot go on
+  + MeasuringError        a network that cannot be measured on this machine
   + CheckpointError       a run that cannot be continued
   + StoreError            a run store that cannot be read or written
   + RunNotFoundError      no run of that name
@@ -63,6 +64,10 @@ class WeightsError(TransferError, ValueError):
 
 class TrainingError(TransferError, ArithmeticError):
     """Training that cannot go on, such as a loss that is no number."""
+
+
+class MeasuringError(TransferError, RuntimeError):
+    """A network that cannot be measured on this machine, as for want of memory."""
 
 
 class CheckpointError(TransferError, ValueError):

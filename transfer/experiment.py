@@ -9,7 +9,8 @@ from functools import partial
 from transfer.assembly import Place, assemble
 from transfer.continuation import Card, Continuation, card_of
 from transfer.finetuning.devices import Compute, choose_compute
-from transfer.finetuning.finetuner import Ending, EpochLog
+from transfer.finetuning.ending import Ending
+from transfer.finetuning.finetuner import EpochLog
 from transfer.finetuning.interruption import Interruption
 from transfer.finetuning.joint import start_alike
 from transfer.finetuning.lesson import Host, Learned
@@ -28,6 +29,7 @@ from transfer.tracking.tracker import Status, Tracker
 _STATUS: dict[Ending, Status] = {
     Ending.COMPLETED: "FINISHED",
     Ending.STALE: "FINISHED",
+    Ending.STOPPED: "KILLED",
     Ending.INTERRUPTED: "KILLED",
     Ending.TERMINATED: "KILLED",
     Ending.DIVERGED: "FAILED",
@@ -42,7 +44,8 @@ class RunResult:
         run_id: of the run in its store.
         name: what people call it.
         task: name of its task.
-        status: FINISHED, KILLED (interrupted) or FAILED (diverged); the best weights were kept.
+        status: FINISHED, KILLED (interrupted, or stopped by who heard of its epochs) or FAILED
+            (diverged); the best weights were kept, unless it was stopped.
         ended: how training ended, in words.
         digest: names the rows with their labels, groups and splits.
         epoch: whose weights were kept; 0 is the probe.
@@ -105,10 +108,10 @@ def run(
     # the first one has to be closed all the same.
     with interruption.heeded(), closing(tracker, plan.name):
         kept = processes.first(lambda: _begin(plan, rows, logbook, place, card, compute))
-        hear, decide = _hear(logbook, plan, progress), _decide(logbook, kept, processes)
+        hear, decide = _hear(logbook, plan, progress, place), _decide(logbook, kept, processes)
         host = Host(compute, progress, hear, kept.checkpoints, interruption, decide)
         learned = learn(network, lesson, recipe, host)
-        processes.first(lambda: logbook.curves(learned.epoch))
+        processes.first(lambda: logbook.curves(learned.epoch, learned.ended))
         said = rows.judge(network, learned)
 
         def finish() -> RunResult:
@@ -218,7 +221,9 @@ def _decide(
     return lambda name, value: processes.first(lambda: keep(name, value))
 
 
-def _hear(logbook: Logbook, plan: Plan, progress: Progress) -> Callable[[EpochLog], None]:
+def _hear(
+    logbook: Logbook, plan: Plan, progress: Progress, place: Place
+) -> Callable[[EpochLog], None]:
     """Return what listens to epochs: it keeps and shows each of them."""
     headline, before = plan.headline, time.perf_counter()
     epochs = plan.settled.recipe.passes(len(plan.manifest.numbers("train")))
@@ -233,6 +238,7 @@ def _hear(logbook: Logbook, plan: Plan, progress: Progress) -> Callable[[EpochLo
         left, before = (now - before) * (epochs - log.epoch), now
         rest = f"  {left:,.0f} s left" if log.epoch else ""
         progress.say(f"{what:<10} loss {log.loss:.3f}  {score}  {speed}{rest}")
+        place.watch(log)
 
     return hear
 

@@ -18,6 +18,7 @@ from transfer.figures import (
     picture_grid,
     reliability_diagram,
 )
+from transfer.finetuning.ending import Ended, Ending
 from transfer.finetuning.finetuner import EpochLog
 from transfer.images.pictures import Pixels
 from transfer.pixels.cache import Pictures
@@ -34,6 +35,7 @@ from transfer.tracking.environment import environment_tags
 from transfer.tracking.tracker import (
     HEADLINE_TAG,
     NOTE_TAG,
+    STOPPED_TAG,
     TARGET_TAG,
     TEST_TAG,
     THROUGHPUT,
@@ -111,8 +113,10 @@ class Logbook:
         """Record a setting that was found by trial."""
         self._tracker.tag({f"transfer.found_{name}": repr(value)})
 
-    def curves(self, kept_epoch: int) -> None:
-        """Draw how training went."""
+    def curves(self, kept_epoch: int, ended: Ended) -> None:
+        """Draw how training went; of one that was stopped, record why."""
+        if ended.ending is Ending.STOPPED:
+            self._tracker.tag({STOPPED_TAG: ended.where})
         headline = self._plan.headline
         rows = [
             {"epoch": log.epoch, "loss": log.loss, "lr": log.lr, headline: log.scores[headline]}

@@ -8,8 +8,8 @@ from transfer.cache.block import Names, as_names
 from transfer.cache.code import code_digest
 from transfer.cache.row_store import RowStore
 from transfer.finetuning.devices import Compute, loader_workers
+from transfer.finetuning.ending import Ending
 from transfer.finetuning.features import FeatureCache
-from transfer.finetuning.finetuner import Ending
 from transfer.finetuning.lesson import Learned, Lesson
 from transfer.images.pictures import Pixels
 from transfer.network.backbone import Network, Normalization
@@ -111,10 +111,11 @@ class Rows:
         """Return what `network` says, by split; what is half trained does not see the test rows.
 
         It is the mean over the plain pictures, which selected, and the recipe's test-time views.
-        A process that was told to end has no time for any of it. Features of a frozen backbone are
+        A process that was told to end has no time for any of it, and of a training that was
+        stopped nobody wants it. Features of a frozen backbone are
         taken from where they are kept: other splits and other heads have use for them as well.
         """
-        if learned.ended.ending is Ending.TERMINATED:
+        if learned.ended.ending in {Ending.TERMINATED, Ending.STOPPED}:
             return {}
         said = {"val": self._over_views(network, "val", learned.val.said)}
         predict = self._predict_frozen if learned.epoch == 0 else self._predict

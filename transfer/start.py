@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from transfer.agreement import agree_on_plan, joined, tracker_for
-from transfer.assembly import Place
+from transfer.assembly import Place, Watch, nobody
 from transfer.errors import RecipeError
 from transfer.experiment import RunResult, run
 from transfer.gap import Gap, measure_gap
@@ -18,7 +18,7 @@ from transfer.network.pretrained import FindModel
 from transfer.overlay import Layer, Settled, read_layer
 from transfer.plan import Plan, make_plan
 from transfer.plugin.discovery import load_task
-from transfer.processes import Processes
+from transfer.processes import ALONE, Processes
 from transfer.progress import Progress, Silent
 from transfer.recipe import Strategy
 from transfer.repeats import (
@@ -176,8 +176,8 @@ def carry_out(request: Request, progress: Progress) -> RunResult:
         TransferError: with what was seen, where, and what to do.
     """
     with joined(progress) as (processes, heard):
-        plan, store = _prepared(request, heard, processes)
-        return _run_one(request, store, heard, processes)(plan)
+        plan, store = prepared(request, heard, processes)
+        return runner(request, store, heard, processes)(plan)
 
 
 def repeat(request: Request, progress: Progress) -> Repeated:
@@ -187,8 +187,8 @@ def repeat(request: Request, progress: Progress) -> Repeated:
         TransferError: with what was seen, where, and what to do.
     """
     with joined(progress) as (processes, heard):
-        plan, store = _prepared(request, heard, processes)
-        run_one = _run_one(request, store, heard, processes)
+        plan, store = prepared(request, heard, processes)
+        run_one = runner(request, store, heard, processes)
         tracker = tracker_for(store, heard, processes)
         if request.folds is not None:
             return cross_validate(plan, request.folds, tracker, heard, run_one)
@@ -203,8 +203,8 @@ def gap(request: Request, progress: Progress) -> Gap:
     """
     probe = replace(request, everyday={**request.everyday, "strategy": Strategy.PROBE.value})
     with joined(progress) as (processes, heard):
-        plan, store = _prepared(probe, heard, processes)
-        run_one = _run_one(probe, store, heard, processes)
+        plan, store = prepared(probe, heard, processes)
+        run_one = runner(probe, store, heard, processes)
         return measure_gap(plan, tracker_for(store, heard, processes), heard, run_one)
 
 
@@ -219,7 +219,14 @@ def plans_of(request: Request, plan: Plan) -> list[Plan]:
     return fraction_plans(plan, request.fractions) if request.fractions else [plan]
 
 
-def _prepared(request: Request, progress: Progress, processes: Processes) -> tuple[Plan, Store]:
+def prepared(
+    request: Request, progress: Progress, processes: Processes = ALONE
+) -> tuple[Plan, Store]:
+    """Return the plan of what is asked for, and its store, whose folder is there.
+
+    Raises:
+        TransferError: with what was seen, where, and what to do.
+    """
     store = open_store(request.out, request.tracking_uri)
 
     def prepare() -> Plan:
@@ -230,12 +237,19 @@ def _prepared(request: Request, progress: Progress, processes: Processes) -> tup
     return agree_on_plan(prepare, processes), store
 
 
-def _run_one(request: Request, store: Store, progress: Progress, processes: Processes) -> RunOne:
+def runner(
+    request: Request,
+    store: Store,
+    progress: Progress,
+    processes: Processes = ALONE,
+    watch: Watch = nobody,
+) -> RunOne:
+    """Return what carries out a plan as a run of its own; `watch` hears of each epoch."""
     return lambda plan: run(
         plan,
         tracker_for(store, progress, processes),
         progress,
-        Place(finder(store), store.checkpoints, processes=processes),
+        Place(finder(store), store.checkpoints, processes=processes, watch=watch),
         log_pictures=request.log_images or not plan.task.sensitive,
     )
 

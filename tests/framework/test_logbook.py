@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
+from transfer.finetuning.ending import Ended, Ending
 from transfer.finetuning.finetuner import EpochLog
 from transfer.logbook import Logbook, flat
 from transfer.overlay import Settled
@@ -173,7 +174,7 @@ def test_curves_show_every_epoch_and_the_kept_one(
     book = logbook()
     for epoch in range(3):
         book.epoch(EpochLog(epoch, 1 - epoch / 10, 0.1, 9.0, {"kappa": epoch / 5}, improved=True))
-    book.curves(2)
+    book.curves(2, Ended(Ending.COMPLETED))
     history, headline, kept = drawn["learning_curves"]
     assert (headline, kept) == ("kappa", 2)
     assert history["loss"].tolist() == [1.0, 0.9, 0.8]

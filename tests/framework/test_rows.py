@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from transfer.finetuning.devices import Compute
-from transfer.finetuning.finetuner import Ended, Ending
+from transfer.finetuning.ending import Ended, Ending
 from transfer.finetuning.lesson import Learned
 from transfer.finetuning.stopping import Validation
 from transfer.images.framing import frame

@@ -9,7 +9,21 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from transfer.cli import backbones, cache, check, compare, data, fit, gap, new, runs, ship, tasks
+from transfer.cli import (
+    backbones,
+    cache,
+    check,
+    compare,
+    data,
+    fit,
+    gap,
+    ladder,
+    new,
+    runs,
+    ship,
+    sweep,
+    tasks,
+)
 from transfer.cli.console import ERR, OUT
 from transfer.errors import BrokenPromiseError, ProcessError, TransferError
 from transfer.plugin.discovery import installed_commands, origin, refuse_claims
@@ -42,6 +56,8 @@ app.command("demo", rich_help_panel=_LEARN)(fit.demo)
 app.command("fit", rich_help_panel=_LEARN)(fit.fit)
 app.command("resume", rich_help_panel=_LEARN)(fit.resume)
 app.command("gap", rich_help_panel=_LEARN)(gap.gap)
+app.command("ladder", rich_help_panel=_LEARN)(ladder.ladder)
+app.command("sweep", rich_help_panel=_LEARN)(sweep.sweep)
 app.command("recipe", rich_help_panel=_LEARN)(fit.recipe)
 app.command("tasks", rich_help_panel=_LEARN)(tasks.tasks)
 app.command("backbones", rich_help_panel=_LEARN)(backbones.backbones)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from transfer.cli.console import OUT, Terminal, print_table
-from transfer.cli.files import whole_file
+from transfer.cli.files import check_suffix, whole_file
 from transfer.cli.options import StoreFolder, TrackingUri
-from transfer.errors import OutputError, TransferError
+from transfer.errors import TransferError
 
 if TYPE_CHECKING:
     from transfer.comparing.compare import Compared
@@ -44,8 +44,8 @@ def compare(  # noqa: PLR0913  # options, each by its name
     tracking_uri: TrackingUri = None,
 ) -> None:
     """Say which run is better, by how much, and whether that is more than chance."""
-    _check_suffix(json_file, ".json")
-    _check_suffix(html, ".html")
+    check_suffix(json_file, ".json")
+    check_suffix(html, ".html")
     with OUT.status("reading the runs"):
         from transfer.comparing.compare import compare_runs, keep_comparison  # noqa: PLC0415  # pandas
         from transfer.tracking.store import open_store  # noqa: PLC0415
@@ -123,8 +123,3 @@ def _print_pair(pair: "Pair", gaps: "tuple[Gap, ...]", *, corrected: bool) -> No
         only = f"{len(pair.only_first):,} and {len(pair.only_second):,} row(s)"
         OUT.print(f"alone      {only} that only {pair.first} and only {pair.second} says right")
     OUT.print(f"verdict    {pair.verdict}")
-
-
-def _check_suffix(out: Path | None, suffix: str) -> None:
-    if out is not None and out.suffix != suffix:
-        raise OutputError(f"{str(out)!r}: this file is written as {suffix}")

@@ -22,3 +22,13 @@ def whole_file(out: Path) -> Iterator[Path]:
         with suppress(OSError):  # where its folder is none, either
             part.unlink()
         raise OutputError(f"cannot write {str(out)!r}: {error.strerror or error}") from error
+
+
+def check_suffix(out: Path | None, suffix: str) -> None:
+    """Refuse a file that would be called something else than it is, before anything is done.
+
+    Raises:
+        OutputError: it has another suffix.
+    """
+    if out is not None and out.suffix != suffix:
+        raise OutputError(f"{str(out)!r}: this file is written as {suffix}")

@@ -37,7 +37,7 @@ def resumable(out: Path, tracking_uri: str | None) -> Iterator[None]:
             raise
         name = shlex.quote(str(signal.args[0]))
         ERR.print("killed     before there were weights to keep. To go on:")
-        ERR.print(f"           {_resume(name)}{_options('--out', out, tracking_uri)}")
+        ERR.print(f"           {_resume(name)}{options_for('--out', out, tracking_uri)}")
         ended = _TERMINATED if type(signal).__name__ == "Terminated" else _INTERRUPTED
         raise typer.Exit(ended) from signal
 
@@ -52,14 +52,14 @@ def tell(result: "RunResult", out: Path, tracking_uri: str | None) -> None:
 
     for split, scores in (("val", result.val), ("test", result.test)):
         if scores:
-            OUT.print(f"{split:<10} {_scores_line(scores, result.shown)}")
+            OUT.print(f"{split:<10} {scores_line(scores, result.shown)}")
     _warn_with(result)
     kept = "the probe" if result.epoch == 0 else f"epoch {result.epoch}"
     opened = open_store(out, tracking_uri)
     place = out if opened.database else opened.address
     OUT.print(f"run        {result.name} ({result.run_id}) in {place}, weights of {kept}")
     name, again = shlex.quote(result.name), f"transfer fit {result.task} --data YOUR/FOLDER"
-    into, store = (_options(option, out, tracking_uri) for option in ("--out", "--store"))
+    into, store = (options_for(option, out, tracking_uri) for option in ("--out", "--store"))
     if result.status == "FINISHED":
         OUT.print(f"next       transfer ui{store}   transfer runs{store}")
         OUT.print(f"           transfer predict {name} PICTURE{store}")
@@ -81,16 +81,16 @@ def tell_repeated(result: "Repeated", out: Path, tracking_uri: str | None) -> No
         typer.Exit: it ended before its time.
     """
     for part in result.parts:
-        OUT.print(f"{part.name}  {_scores_line(part.test or part.val, part.shown)}")
+        OUT.print(f"{part.name}  {scores_line(part.test or part.val, part.shown)}")
     if result.scores:
-        OUT.print(f"pooled     {_scores_line(result.scores, result.shown)}")
+        OUT.print(f"pooled     {scores_line(result.scores, result.shown)}")
     _warn_with(result)
     runs = f"{len(result.parts)} runs below it; the test rows were not looked at"
     OUT.print(f"run        {result.name} ({result.run_id}), {runs}")
     if result.status != "FINISHED":
         ERR.print(f"{result.status.lower():<10} {result.ended}")
         raise typer.Exit(_code(result))
-    OUT.print(f"next       transfer ui{_options('--store', out, tracking_uri)}")
+    OUT.print(f"next       transfer ui{options_for('--store', out, tracking_uri)}")
 
 
 def _resume(name: str) -> str:
@@ -112,7 +112,8 @@ def _code(result: "RunResult | Repeated") -> int:
     return _TERMINATED if result.ended.startswith("terminated") else _INTERRUPTED
 
 
-def _scores_line(scores: Mapping[str, float], first: Sequence[str]) -> str:
+def scores_line(scores: Mapping[str, float], first: Sequence[str]) -> str:
+    """Return scores with their intervals in one line, those of `first` first."""
     shown = [name for name in dict.fromkeys((*first, *_SHOWN)) if name in scores]
     parts = []
     for name in shown:
@@ -126,7 +127,8 @@ def _scores_line(scores: Mapping[str, float], first: Sequence[str]) -> str:
     return "  ".join(parts)
 
 
-def _options(option: str, out: Path, tracking_uri: str | None) -> str:
+def options_for(option: str, out: Path, tracking_uri: str | None) -> str:
+    """Return the options of a command that find a run store, `option` among them; "" of ours."""
     options = "" if out == Path("mlruns") else f" {option} {shlex.quote(str(out))}"
     if tracking_uri:
         options += f" --tracking-uri {shlex.quote(tracking_uri)}"

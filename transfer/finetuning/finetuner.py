@@ -4,7 +4,6 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from enum import StrEnum
 from itertools import islice
 
 from torch import Tensor, nn
@@ -18,6 +17,7 @@ from transfer.finetuning.checkpoint import (
     set_random_states,
 )
 from transfer.finetuning.devices import Compute
+from transfer.finetuning.ending import Ended, Ending, Stopped
 from transfer.finetuning.interruption import Interruption, Terminated
 from transfer.finetuning.joint import add_up
 from transfer.finetuning.mixing import mix
@@ -27,24 +27,6 @@ from transfer.network.backbone import Network
 from transfer.pixels.batches import Batch
 from transfer.progress import Progress, Step
 from transfer.recipe import Recipe
-
-
-class Ending(StrEnum):
-    """Why training ended."""
-
-    COMPLETED = "completed"
-    STALE = "stopped early"
-    INTERRUPTED = "interrupted"
-    TERMINATED = "terminated"
-    DIVERGED = "diverged"
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How training ended and, if it was before its time, where."""
-
-    ending: Ending
-    where: str = ""
 
 
 @dataclass(frozen=True)
@@ -79,7 +61,7 @@ class Training:
         loss: logits, targets, share of the training that is over -> mean loss, a scalar.
         prepare: (network, epoch) sets what trains in it, batch statistics included.
         validate: network -> what it says on val; leaves it in eval mode.
-        on_epoch: hears of each epoch, once it is in a checkpoint.
+        on_epoch: hears of each epoch, once it is in a checkpoint; may raise `Stopped`.
     """
 
     batches: Callable[[int, int], Iterator[Batch]]
@@ -202,6 +184,8 @@ class Trainer:
             if self._best.validation is None:
                 raise
             return Ended(Ending.DIVERGED, str(error))
+        except Stopped as stopped:
+            return Ended(Ending.STOPPED, str(stopped))
 
     def _run(self, progress: Progress, interruption: Interruption) -> Ended:
         while self._position.epoch <= self._epochs:

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from transfer.finetuning.checkpoint import Checkpoints
 from transfer.finetuning.devices import Compute
+from transfer.finetuning.ending import Ended
 from transfer.finetuning.features import FeatureCache
-from transfer.finetuning.finetuner import Ended, EpochLog
+from transfer.finetuning.finetuner import EpochLog
 from transfer.finetuning.interruption import Interruption
 from transfer.finetuning.stopping import Validation
 from transfer.network.backbone import Network

@@ -1,5 +1,6 @@
-"""How many pictures a second a backbone takes on this machine, without reading any."""
+"""How fast a backbone is on this machine, without reading any picture."""
 
+import statistics
 import time
 from collections.abc import Callable
 from typing import NamedTuple
@@ -39,19 +40,34 @@ def measure_speed(name: str, size: int, batch_size: int, precision: str) -> Spee
         RecipeError: timm has no such model, or it gives no pooled features.
         AssertionError, RuntimeError: it does not take pictures of that size.
     """
-    compute = choose_compute(MachineSettings.model_validate({"precision": precision}))
-    network = build_network(name, _CLASSES).to(compute.device)
-    shape = (batch_size, 3, size, size)
-    drawn = torch.randint(0, 256, shape, dtype=torch.uint8)
-    pixels = compute.move(drawn.contiguous(memory_format=torch.channels_last))
-    targets = compute.move(torch.arange(batch_size) % _CLASSES)
-    settings = TrainingSettings()
-    loss = make_loss(TargetKind.SINGLE_LABEL, settings, [1] * _CLASSES)
-    optimizer = build_optimizer(network, 1e-3, settings)
+    machine = MachineSettings.model_validate({"precision": precision})
+    compute = choose_compute(machine)
+    network = build_network(name, _CLASSES).to(compute.device).eval()
+    pixels = _pixels(batch_size, size, compute)
 
     def infer() -> None:
         with torch.inference_mode(), compute.autocast():
             network(pixels)
+
+    inference = batch_size * _rate(infer, compute)
+    return Speed(inference, measure_training(name, size, batch_size, machine))
+
+
+def measure_training(name: str, size: int, batch_size: int, machine: MachineSettings) -> float:
+    """Return pictures a second of training steps with all weights, without reading any.
+
+    Raises:
+        RecipeError: timm has no such model, or it gives no pooled features.
+        AssertionError, RuntimeError: it does not take pictures of that size.
+    """
+    compute = choose_compute(machine)
+    network = build_network(name, _CLASSES).to(compute.device)
+    train_from(network, 0, BatchStatistics.UPDATED)
+    pixels = _pixels(batch_size, size, compute)
+    targets = compute.move(torch.arange(batch_size) % _CLASSES)
+    settings = TrainingSettings()
+    loss = make_loss(TargetKind.SINGLE_LABEL, settings, [1] * _CLASSES)
+    optimizer = build_optimizer(network, 1e-3, settings)
 
     def train() -> None:
         with compute.autocast():
@@ -60,22 +76,52 @@ def measure_speed(name: str, size: int, batch_size: int, precision: str) -> Spee
         loss(logits.float(), targets).backward()  # type: ignore[no-untyped-call]  # torch's
         optimizer.step()
 
-    network.eval()
-    inference = batch_size * _rate(infer, compute)
-    train_from(network, 0, BatchStatistics.UPDATED)
-    return Speed(inference, batch_size * _rate(train, compute))
+    return batch_size * _rate(train, compute)
+
+
+def measure_latency(name: str, size: int, batch_size: int, machine: MachineSettings) -> float:
+    """Return how many seconds the timm model `name` takes for one batch, in fp32, as predict does.
+
+    It is the median of the passes of a second, or of the one that takes longer.
+
+    Raises:
+        RecipeError: timm has no such model, or it gives no pooled features.
+        AssertionError, RuntimeError: it does not take pictures of that size.
+    """
+    compute = choose_compute(machine)
+    network = build_network(name, _CLASSES).to(compute.device).eval()
+    pixels = _pixels(batch_size, size, compute)
+
+    def infer() -> None:
+        with torch.inference_mode():
+            network(pixels)
+
+    return statistics.median(_times(infer, compute))
+
+
+def _pixels(batch_size: int, size: int, compute: Compute) -> torch.Tensor:
+    """Return random pixels (B, 3, S, S) uint8, laid out as those of a run."""
+    drawn = torch.randint(0, 256, (batch_size, 3, size, size), dtype=torch.uint8)
+    return compute.move(drawn.contiguous(memory_format=torch.channels_last))
 
 
 def _rate(step: Callable[[], None], compute: Compute) -> float:
     """Return how often a second `step` is done."""
+    times = _times(step, compute)
+    return len(times) / sum(times)
+
+
+def _times(step: Callable[[], None], compute: Compute) -> list[float]:
+    """Return how many seconds `step` took, each time of a second; one before does not count."""
     step()
     _finish(compute)
-    began, done, spent = time.perf_counter(), 0, 0.0
-    while spent < _SECONDS:
+    times: list[float] = []
+    while sum(times) < _SECONDS:
+        began = time.perf_counter()
         step()
         _finish(compute)
-        done, spent = done + 1, time.perf_counter() - began
-    return done / spent
+        times.append(time.perf_counter() - began)
+    return times
 
 
 def _finish(compute: Compute) -> None:

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from transfer.finetuning.adaptation import adapt_statistics
+from transfer.finetuning.ending import Ended, Ending
 from transfer.finetuning.finder import Trial, find_learning_rate
-from transfer.finetuning.finetuner import Ended, Ending, EpochLog, Trainer, Training
+from transfer.finetuning.finetuner import EpochLog, Trainer, Training
 from transfer.finetuning.joint import rows_of_a_mean, synchronize
 from transfer.finetuning.lesson import Host, Learned, Lesson
 from transfer.finetuning.probing import counted, probe

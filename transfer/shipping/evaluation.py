@@ -11,6 +11,7 @@ from transfer.errors import ManifestError
 from transfer.plan import judging_of, read_rows
 from transfer.plugin.task import Task
 from transfer.progress import Progress
+from transfer.samples.manifest import Manifest
 from transfer.samples.predictions import Predictions, over_classes
 from transfer.samples.target import CODES, encode_labels
 from transfer.scoring.intervals import Score, per_class_table
@@ -48,12 +49,26 @@ def evaluate(predictor: Predictor, task: Task, data: Path, progress: Progress) -
         DataNotFoundError: there is nothing to read.
     """
     manifest = read_rows(task, predictor.recipe, data, progress).manifest
+    found = evaluate_rows(predictor, task, manifest, progress)
+    if task.notice:
+        progress.say(f"notice     {task.notice}")
+    return found
+
+
+def evaluate_rows(
+    predictor: Predictor, task: Task, manifest: Manifest, progress: Progress
+) -> Evaluation:
+    """Judge `predictor` on all rows of `manifest`, whatever their split.
+
+    Raises:
+        ManifestError: it has a class that the network does not know and cannot do without.
+    """
     kind = predictor.target
     names = {name for label in set(manifest.rows["label"]) for name in CODES[kind].names(label)}
     unknown = sorted(names - set(predictor.classes))
     if unknown and not CODES[kind].strangers:
         raise ManifestError(
-            f"{data} has class(es) {unknown} that the run does not know; it knows "
+            f"{str(manifest.root)!r} has class(es) {unknown} that the run does not know; it knows "
             f"{list(predictor.classes)}"
         )
     classes = (*predictor.classes, *unknown)
@@ -71,6 +86,4 @@ def evaluate(predictor: Predictor, task: Task, data: Path, progress: Progress) -
         facts=manifest.facts(np.arange(len(manifest))),
     )
     scores = judging_of(task, predictor.recipe, kind).scores(predictions)
-    if task.notice:
-        progress.say(f"notice     {task.notice}")
     return Evaluation(len(manifest), scores, per_class_table(predictions), predictions)

@@ -53,7 +53,7 @@ class Store:
     @property
     def address(self) -> str:
         """The URI without a password: fit for messages and files."""
-        return re.sub(r"(?<=//)[^/@]*@", "", self.uri)
+        return without_password(self.uri)
 
     @property
     def destination(self) -> str:
@@ -74,6 +74,11 @@ class Store:
     def artifacts(self) -> str:
         """URI of the folder that files of runs go to, where no server keeps them."""
         return (self.out / "artifacts").as_uri()
+
+
+def without_password(uri: str) -> str:
+    """Return a URI without who may use it: fit for messages and files."""
+    return re.sub(r"(?<=//)[^/@]*@", "", uri)
 
 
 def open_store(out: Path, tracking_uri: str | None = None) -> Store:

@@ -25,6 +25,9 @@ NOTE_TAG = "mlflow.note.content"
 FIGURES = "figures/"
 """Where the pictures of a run are kept, by names that are the same in every run."""
 
+STOPPED_TAG = "transfer.stopped"
+"""Tag of a run that was stopped for what its epochs showed: why. It has no model."""
+
 THROUGHPUT = "train/images_per_second"
 """The number that lists of runs show as speed."""
 

@@ -11,7 +11,8 @@ from torch.nn.functional import cross_entropy
 from transfer.errors import TrainingError
 from transfer.finetuning.checkpoint import Checkpoints
 from transfer.finetuning.devices import Compute
-from transfer.finetuning.finetuner import Ended, Ending, EpochLog, Trainer, Training
+from transfer.finetuning.ending import Ended, Ending
+from transfer.finetuning.finetuner import EpochLog, Trainer, Training
 from transfer.finetuning.interruption import Interruption
 from transfer.finetuning.schedule import learning_rate
 from transfer.finetuning.stopping import Best, Validation

@@ -17,8 +17,9 @@ from transfer.errors import TrainingError
 from transfer.finetuning.adaptation import adapt_statistics
 from transfer.finetuning.checkpoint import Checkpoints
 from transfer.finetuning.devices import Compute
+from transfer.finetuning.ending import Ending
 from transfer.finetuning.features import FeatureCache
-from transfer.finetuning.finetuner import Ending, EpochLog
+from transfer.finetuning.finetuner import EpochLog
 from transfer.finetuning.interruption import Interruption
 from transfer.finetuning.lesson import Host, Learned, Lesson
 from transfer.finetuning.strategies import WAYS, learn

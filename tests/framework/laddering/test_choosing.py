@@ -1,0 +1,79 @@
+"""Rungs with made-up scores and costs; the Pareto front is checked by looking at every pair."""
+
+import numpy as np
+import pytest
+
+from transfer.laddering.choosing import Limits, choose, recommend, smallest, undominated
+from transfer.laddering.footprint import Footprint
+from transfer.laddering.result import Climbed, Tried
+from transfer.laddering.rungs import Rung
+
+
+def rung(name: str, value: float | None, ms: float = 1.0, millions: float = 1.0) -> Climbed:
+    cost = Footprint(round(millions * 1e6), 10**9, ms, 32 * ms, 500, 100, 900)
+    tried = () if value is None else (Tried("probe", name, name, value, value - 0.1, value + 0.1),)
+    return Climbed(Rung(name, name, "hub", "tv_in1k"), cost, tried)
+
+
+def test_the_best_within_the_limits_is_chosen() -> None:
+    rungs = [rung("small", 0.7, 2, 5), rung("middle", 0.8, 5, 20), rung("large", 0.9, 20, 60)]
+    assert choose(rungs, Limits()) is rungs[2]
+    assert choose(rungs, Limits(latency_ms=5)) is rungs[1]
+    assert choose(rungs, Limits(parameters=5_000_000)) is rungs[0]
+    assert choose(rungs, Limits(latency_ms=1)) is None
+    assert smallest(rungs, Limits()) is rungs[0]
+
+
+def test_of_equals_the_smaller_is_chosen_and_no_number_is_no_score() -> None:
+    rungs = [rung("large", 0.9, 20, 60), rung("small", 0.9, 2, 5), rung("none", float("nan"))]
+    assert choose(rungs, Limits()) is rungs[1]
+    assert smallest(rungs, Limits()) is rungs[1]
+
+
+def test_what_was_not_measured_is_within_no_limit() -> None:
+    unknown = Climbed(Rung("unknown", "unknown", "hub"), None, rung("unknown", 0.9).tried)
+    assert choose([unknown], Limits()) is unknown
+    assert choose([unknown], Limits(latency_ms=1e9)) is None
+    assert "was measured" in recommend(None, [unknown], Limits(latency_ms=1e9))
+
+
+def test_nobody_on_the_front_is_beaten_at_no_more_cost() -> None:
+    generator = np.random.default_rng(0)
+    rungs = [
+        rung(str(number), round(score, 1), ms=round(ms, 1))
+        for number, (score, ms) in enumerate(generator.random((40, 2)) + 0.1)
+    ]
+
+    def point(one: Climbed) -> tuple[float, float]:
+        assert one.footprint is not None
+        assert one.best is not None
+        return one.footprint.latency_ms, one.best.value
+
+    front = {
+        point(one)
+        for one in rungs
+        if not any(
+            (a <= point(one)[0] and b > point(one)[1]) or (a < point(one)[0] and b == point(one)[1])
+            for a, b in map(point, rungs)
+        )
+    }
+    found = undominated(rungs, lambda cost: cost.latency_ms)
+    assert {point(one) for one in found} == front
+    assert [point(one) for one in found] == sorted(front)
+
+
+@pytest.mark.parametrize(
+    ("limits", "words"),
+    [
+        (Limits(), "take large by probe: 0.900 [0.800, 1.000], the best on val of 2; 20 ms a"),
+        (Limits(latency_ms=9), "take small by probe: 0.700 [0.600, 0.800], the only one within 9"),
+        (Limits(1, 2_000_000), "no backbone is within 1 ms a picture and 2 M parameters: the fast"),
+    ],
+)
+def test_a_recommendation_says_what_to_take_and_what_it_costs(limits: Limits, words: str) -> None:
+    rungs = [rung("small", 0.7, 2, 5), rung("large", 0.9, 20, 60), rung("unknown", None)]
+    assert recommend(choose(rungs, limits), rungs, limits).startswith(words)
+
+
+def test_where_nothing_was_tried_nothing_is_recommended() -> None:
+    assert "nothing to recommend" in recommend(None, [rung("a", None)], Limits())

@@ -1,0 +1,186 @@
+"""`transfer sweep`: which settings suit these pictures, by trials that machines may share."""
+
+import json
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from transfer.cli.console import OUT, Terminal, print_table
+from transfer.cli.files import check_suffix, whole_file
+from transfer.cli.fit import (
+    Backbone,
+    Epochs,
+    RecipeFile,
+    Settings,
+    Size,
+    Split,
+    Strategy,
+    Weights,
+    assignments,
+    request_of,
+)
+from transfer.cli.ladder import names_in
+from transfer.cli.options import Data, Out, Seed, Task, TrackingUri
+from transfer.cli.outcome import options_for, scores_line
+
+if TYPE_CHECKING:
+    from transfer.sweeping.result import Conclusion, Sweep
+
+_INTERRUPTED, _NOTHING, _SHOWN = 130, 2, 10
+
+
+def sweep(  # noqa: PLR0913  # the everyday options
+    task: Task,
+    data: Data,
+    *,
+    space: Annotated[
+        Path, typer.Option(metavar="FILE.toml", help="Settings to vary; see docs/sweep.md.")
+    ],
+    trials: Annotated[int, typer.Option(min=1, help="How many, of all workers together.")] = 20,
+    seeds: Annotated[
+        int,
+        typer.Option(min=1, metavar="N", help="Fit the best three on N seeds before believing."),
+    ] = 1,
+    objectives: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME,NAME,...",
+            help="Scores of the task, parameters, macs; the first chooses. Default: the headline.",
+        ),
+    ] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="As in 2h: begin no trial that would not fit."),
+    ] = None,
+    storage: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Database that many machines share, as postgresql://... Default: a file in --out.",
+        ),
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(help="Of the study; one that is there is gone on with.", show_default=False),
+    ] = None,
+    backbone: Backbone = None,
+    weights: Weights = None,
+    strategy: Strategy = None,
+    epochs: Epochs = None,
+    size: Size = None,
+    seed: Seed = None,
+    recipe: RecipeFile = None,
+    settings: Settings = None,
+    split: Split = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write all numbers there.")
+    ] = None,
+    out: Out = Path("mlruns"),
+    tracking_uri: TrackingUri = None,
+) -> None:
+    """Try settings by a study, choose on val, and test the chosen ones once."""
+    check_suffix(json_file, ".json")
+    everyday = {
+        "backbone": backbone,
+        "weights": weights,
+        "strategy": strategy,
+        "epochs": epochs,
+        "size": size,
+        "seed": seed,
+    }
+    request = request_of(
+        task,
+        data,
+        everyday,
+        recipe=recipe,
+        settings=assignments(settings),
+        name=name,
+        split=split,
+        out=out,
+        tracking_uri=tracking_uri,
+    )
+    # torch is loaded by now, Optuna with these
+    from transfer.budget import parse_seconds  # noqa: PLC0415
+    from transfer.sweeping.start import sweep as carry_out  # noqa: PLC0415
+    from transfer.sweeping.sweep import Wishes  # noqa: PLC0415
+
+    seconds = parse_seconds(budget) if budget is not None else None
+    found = carry_out(
+        request,
+        space,
+        wishes=Wishes(trials, seeds, seconds),
+        objectives=names_in(objectives),
+        storage=storage,
+        progress=Terminal(),
+    )
+    _tell(found, out, tracking_uri)
+    if json_file is not None:
+        with whole_file(json_file) as part:
+            part.write_text(json.dumps(found.as_json(), indent=1), encoding="utf-8")
+        OUT.print(f"wrote      {json_file}")
+    if found.ended or found.conclusion is None:
+        raise typer.Exit(_INTERRUPTED if found.ended else _NOTHING)
+
+
+def _tell(found: "Sweep", out: Path, tracking_uri: str | None) -> None:
+    from transfer.budget import in_words  # noqa: PLC0415  # loaded with the sweep
+
+    _print_trials(found)
+    shares = sorted((found.importance or {}).items(), key=lambda pair: -pair[1])
+    if shares:
+        OUT.print(f"mattered   {', '.join(f'{name} {share:.2f}' for name, share in shares)}")
+    for note in found.notes:
+        OUT.print(f"note       {note}")
+    if found.conclusion is not None:
+        _print_conclusion(found, found.conclusion)
+    if found.notice:
+        OUT.print(f"notice     {found.notice}")
+    OUT.print(f"run        {found.name} ({found.run_id}), {in_words(found.seconds)}")
+    OUT.print(f"study      {found.study} in {found.storage}")
+    if found.ended:
+        OUT.print(f"stopped    {found.ended}")
+        return
+    store = options_for("--store", out, tracking_uri)
+    if found.conclusion is not None:
+        OUT.print(f"next       transfer predict {shlex.quote(found.conclusion.run)} PICTURE{store}")
+    OUT.print(f"           transfer ui{store}   transfer runs --nested{store}")
+
+
+def _print_trials(found: "Sweep") -> None:
+    """Print the best trials, by the first objective, and what became of the others."""
+    from transfer.sweeping.reading import ranked  # noqa: PLC0415  # loaded with the sweep
+    from transfer.sweeping.result import in_words  # noqa: PLC0415
+
+    names = [objective.name for objective in found.objectives]
+    best = ranked(found.trials, found.objectives)
+    OUT.print()
+    rows = [
+        [
+            str(one.number),
+            *(f"{value:.4g}" for value in one.values),
+            *(in_words(one.settings.get(name, "")) for name in found.space),
+        ]
+        for one in best[:_SHOWN]
+    ]
+    print_table(["trial", *names, *found.space], rows)
+    states = [one.state for one in found.trials]
+    counts = {state: states.count(state) for state in dict.fromkeys(states)}
+    said = ", ".join(f"{count} {state}" for state, count in counts.items())
+    OUT.print(f"\ntrials     {said}; the best {len(rows)} are shown")
+
+
+def _print_conclusion(found: "Sweep", chosen: "Conclusion") -> None:
+    name = found.objectives[0].name
+    for repeat in chosen.repeats:
+        values = ", ".join(f"{value:.4f}" for value in repeat.values)
+        OUT.print(
+            f"repeated   trial {repeat.number}: {name} {values} on {len(repeat.values)} seeds, "
+            f"mean {repeat.mean:.4f}"
+        )
+    OUT.print(f"chosen     trial {chosen.number}: {found.trial(chosen.number).words()}")
+    OUT.print(f"val        {scores_line(chosen.val, found.shown)}")
+    if chosen.test:
+        OUT.print(f"test       {scores_line(chosen.test, found.shown)}")
+        OUT.print("           of the chosen settings alone, looked at once")

@@ -1,0 +1,108 @@
+"""Which rung val chooses, within what may be spent, and how that is said."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from transfer.laddering.footprint import Footprint
+from transfer.laddering.result import Climbed
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a network may cost; None does not matter.
+
+    Attributes:
+        latency_ms: most for one picture.
+        parameters: most numbers that are learned.
+    """
+
+    latency_ms: float | None = None
+    parameters: int | None = None
+
+    def hold(self, footprint: Footprint | None) -> bool:
+        """Say whether something of this cost is within them; what is not known is not."""
+        if footprint is None:
+            return self.latency_ms is None and self.parameters is None
+        return _within(footprint.latency_ms, self.latency_ms) and _within(
+            footprint.parameters, self.parameters
+        )
+
+    def words(self) -> str:
+        """Return them in words, or ""."""
+        said = [f"{self.latency_ms:g} ms a picture"] if self.latency_ms is not None else []
+        if self.parameters is not None:
+            said.append(f"{self.parameters / 1e6:g} M parameters")
+        return " and ".join(said)
+
+
+def choose(climbed: Sequence[Climbed], limits: Limits) -> Climbed | None:
+    """Return the rung with the best score on val within `limits`, of equals the smaller one."""
+    return max(
+        (one for one in climbed if one.best is not None and limits.hold(one.footprint)),
+        key=lambda one: (_score(one), -_size(one)),
+        default=None,
+    )
+
+
+def smallest(climbed: Sequence[Climbed], limits: Limits) -> Climbed | None:
+    """Return the rung with the fewest parameters that has a score, within `limits`."""
+    return min(
+        (one for one in climbed if one.best is not None and limits.hold(one.footprint)),
+        key=_size,
+        default=None,
+    )
+
+
+def undominated(climbed: Sequence[Climbed], cost: Callable[[Footprint], float]) -> list[Climbed]:
+    """Return the rungs that nobody beats at no more cost, from cheap to dear (the Pareto front)."""
+    known = [one for one in climbed if one.best is not None and one.footprint is not None]
+    front: list[Climbed] = []
+    for one in sorted(known, key=lambda one: (cost(_known(one)), -_score(one))):
+        if not front or _score(one) > _score(front[-1]):
+            front.append(one)
+    return front
+
+
+def recommend(chosen: Climbed | None, climbed: Sequence[Climbed], limits: Limits) -> str:
+    """Return in words which rung to take, and what it costs."""
+    tried = [one for one in climbed if one.best is not None]
+    within = f" within {limits.words()}" if limits.words() else ""
+    if not tried:
+        return "no backbone could be tried, so that there is nothing to recommend"
+    if chosen is None or chosen.best is None:
+        measured = [one for one in tried if one.footprint is not None]
+        if not measured:
+            return f"nothing that could be tried was measured, so that nobody knows what is{within}"
+        cheapest = min(measured, key=lambda one: _known(one).latency_ms)
+        return (
+            f"no backbone is{within}: the fastest tried is {cheapest.rung.name}, {_costs(cheapest)}"
+        )
+    of = [one for one in tried if limits.hold(one.footprint)]
+    best = f"the best on val of {len(of)}{within}" if len(of) > 1 else f"the only one{within}"
+    return (
+        f"take {chosen.rung.name} by {chosen.best.strategy}: {chosen.best.words()}, {best}"
+        f"{'; ' + _costs(chosen) if chosen.footprint else ''}"
+    )
+
+
+def _costs(one: Climbed) -> str:
+    cost = _known(one)
+    return f"{cost.latency_ms:.3g} ms a picture, {cost.parameters / 1e6:.1f} M parameters"
+
+
+def _known(one: Climbed) -> Footprint:
+    if one.footprint is None:
+        raise ValueError(f"{one.rung.name} was not measured")
+    return one.footprint
+
+
+def _score(one: Climbed) -> float:
+    return one.best.value if one.best is not None else float("-inf")
+
+
+def _size(one: Climbed) -> float:
+    return one.footprint.parameters if one.footprint is not None else float("inf")
+
+
+def _within(value: float, most: float | None) -> bool:
+    return most is None or value <= most
