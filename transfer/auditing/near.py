@@ -12,17 +12,22 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
 from transfer.auditing.candidates import find_candidates
-from transfer.auditing.registration import agreement_as_seen, agreement_registered
+from transfer.auditing.registration import (
+    agreement_as_seen,
+    agreement_registered,
+    detail_strength,
+)
 from transfer.auditing.sketches import VIEWS
 from transfer.progress import Progress
 from transfer.samples.side_by_side import side_by_side
 
 _MOST = 3  # candidates of each picture and view
 _SAMPLE = 400  # unrelated pairs that the threshold is taken from
-_LOWEST, _HIGHEST = 0.42, 0.97  # of the threshold, whatever the set is like
+_LOWEST, _HIGHEST = 0.36, 0.97  # of the threshold, whatever the set is like
 _WORTH_REGISTERING = 0.6  # share of the threshold from which on a registration may lift it over
 _AT_ONCE = 64
 _SURE = 0.999  # whose Fisher transform is finite
+_COPIES, _SAVING = 0.85, 2.5  # agreement of copies rich in detail; what saving costs, grey levels
 _NORMAL = 1.4826  # median deviations in a standard deviation of a normal distribution
 
 
@@ -76,10 +81,13 @@ def near_duplicates(sketches: NDArray[np.uint8], seed: int, progress: Progress) 
         return Near((), _HIGHEST, 0.0)
     pairs, alike = find_candidates(sketches, _MOST, progress)
     threshold, unrelated = _threshold(sketches, alike, len(pairs), seed)
-    agreements = _agreements(sketches, pairs, threshold, progress)
+    bars = _bars(sketches, pairs, threshold)
+    agreements = _agreements(sketches, pairs, bars, progress)
     best: dict[tuple[int, int], NearPair] = {}
-    for (first, second, view), agreement in zip(pairs.tolist(), agreements, strict=True):
-        if agreement >= threshold:
+    for (first, second, view), agreement, bar in zip(
+        pairs.tolist(), agreements, bars.tolist(), strict=True
+    ):
+        if agreement >= bar:
             key = (min(first, second), max(first, second))
             pair = NearPair(*key, agreement, VIEWS[view].mirrored)
             best[key] = max(best.get(key, pair), pair, key=lambda one: one.agreement)
@@ -103,6 +111,20 @@ def _threshold(
     return float(np.clip(np.tanh(far), _LOWEST, _HIGHEST)), float(np.tanh(middle))
 
 
+def _bars(
+    sketches: NDArray[np.uint8], pairs: NDArray[np.int64], threshold: float
+) -> NDArray[np.float64]:
+    """Return the agreement that each pair needs (M,): of pictures rich in detail, more.
+
+    Saving a picture anew adds an error of some grey levels to its details. Where those are strong,
+    copies agree nearly wholly, and faces of one person, much alike, do not.
+    """
+    strength = np.array([detail_strength(each) for each in sketches])
+    weaker = np.minimum(strength[pairs[:, 0]], strength[pairs[:, 1]]) ** 2
+    bars: NDArray[np.float64] = np.maximum(threshold, _COPIES * weaker / (weaker + _SAVING**2))
+    return bars
+
+
 def _agreement(sketches: NDArray[np.uint8], pair: Sequence[int], enough: float) -> float:
     """Return how well a candidate agrees; registered only where that decides."""
     first, second, view = sketches[pair[0]], sketches[pair[1]], VIEWS[pair[2]]
@@ -113,12 +135,17 @@ def _agreement(sketches: NDArray[np.uint8], pair: Sequence[int], enough: float) 
 
 
 def _agreements(
-    sketches: NDArray[np.uint8], pairs: NDArray[np.int64], enough: float, progress: Progress
+    sketches: NDArray[np.uint8],
+    pairs: NDArray[np.int64],
+    bars: NDArray[np.float64],
+    progress: Progress,
 ) -> list[float]:
-    def agree(some: list[list[int]]) -> list[float]:
-        return [_agreement(sketches, pair, enough) for pair in some]
+    def agree(part: slice) -> list[float]:
+        asked = zip(pairs[part].tolist(), bars[part].tolist(), strict=True)
+        return [_agreement(sketches, pair, bar) for pair, bar in asked]
 
-    parts = [pairs[start : start + _AT_ONCE].tolist() for start in range(0, len(pairs), _AT_ONCE)]
+    starts = range(0, len(pairs), _AT_ONCE)
+    parts = [slice(start, start + _AT_ONCE) for start in starts]
     agreements: list[float] = []
     with (
         progress.step("confirming", len(pairs), "pairs") as step,

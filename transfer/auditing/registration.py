@@ -59,6 +59,11 @@ def agreement_registered(first: Sketch, second: Sketch, view: View) -> float:
     return _correlation(_detail(still)[there], _detail(_laid_over(moving, warp))[there])
 
 
+def detail_strength(picture: Sketch) -> float:
+    """Return the deviation of what is finer than a blur, in grey levels."""
+    return float(_fine(picture.astype(np.float32)).std())
+
+
 def _seen(second: Sketch, view: View) -> Grey:
     grey = second[:, ::-1] if view.mirrored else second
     return np.ascontiguousarray(grey, dtype=np.float32)
@@ -80,10 +85,15 @@ def _detail(picture: Grey) -> Grey:
 
     A few strong edges would else decide alone, and coasts agree with field borders.
     """
-    fine = picture - cv2.GaussianBlur(picture, (0, 0), _BLUR_PX)
+    fine = _fine(picture)
     contrast = cv2.GaussianBlur(fine * fine, (0, 0), 2 * _BLUR_PX)
     detail: Grey = fine / np.sqrt(contrast + _NOISE**2)
     return detail
+
+
+def _fine(picture: Grey) -> Grey:
+    fine: Grey = picture - cv2.GaussianBlur(picture, (0, 0), _BLUR_PX)
+    return fine
 
 
 def _is_plausible(warp: NDArray[np.float32]) -> bool:

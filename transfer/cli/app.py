@@ -8,7 +8,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from transfer.cli import backbones, cache, compare, data, fit, gap, runs, ship, tasks
+from transfer.cli import audit, backbones, cache, compare, data, fit, gap, runs, ship, tasks
 from transfer.cli.console import ERR, OUT
 from transfer.errors import ProcessError, TransferError
 from transfer.processes import share_of_launch
@@ -41,6 +41,7 @@ app.command("demo", rich_help_panel=_LEARN)(fit.demo)
 app.command("fit", rich_help_panel=_LEARN)(fit.fit)
 app.command("resume", rich_help_panel=_LEARN)(fit.resume)
 app.command("gap", rich_help_panel=_LEARN)(gap.gap)
+app.command("audit", rich_help_panel=_LEARN)(audit.audit)
 app.command("recipe", rich_help_panel=_LEARN)(fit.recipe)
 app.command("tasks", rich_help_panel=_LEARN)(tasks.tasks)
 app.command("backbones", rich_help_panel=_LEARN)(backbones.backbones)
