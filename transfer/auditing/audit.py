@@ -1,5 +1,6 @@
 """One audit, top to bottom: from a folder to what is wrong with it; nothing is trained."""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from transfer.plugin.task import Task
 from transfer.progress import Progress
 from transfer.samples.inspection import Inspected
 from transfer.samples.leaks import find_contradictions, find_leaks
-from transfer.samples.manifest import Manifest
+from transfer.samples.manifest import SPLITS, Manifest
 from transfer.samples.side_by_side import side_by_side
 from transfer.samples.ties import connected, merge_tied, ties
 
@@ -75,7 +76,7 @@ def audit(  # what, how, and who hears of it
     eyes = Eyes(plan, find_model, progress)
     sketches = _sketches(eyes, len(manifest), progress)
     facts = _facts(manifest, inspected.side_px, progress)
-    near, one_of_each = _near(manifest, sketches, seed, progress)
+    near = _near(manifest, sketches, seed, progress)
     members = _members(manifest)
     judged = _Judged(manifest)
     told = judged.note if not judged.can_be_judged else ""
@@ -94,7 +95,7 @@ def audit(  # what, how, and who hears of it
         ),
         threshold=near.threshold,
         unrelated=near.unrelated,
-        groups=_with_equals(near, one_of_each, manifest),
+        groups=_with_equals(near, manifest),
         shortcut=shortcut(facts, brightness, judged.labels, judged.groups, seed)
         if judged.can_be_judged
         else None,
@@ -149,10 +150,8 @@ def _facts(manifest: Manifest, side_px: int, progress: Progress) -> list[FileFac
     return facts
 
 
-def _near(
-    manifest: Manifest, sketches: NDArray[np.uint8], seed: int, progress: Progress
-) -> tuple[Near, NDArray[np.int64]]:
-    """Return the near-duplicates by row number, and the first row of each picture (M,)."""
+def _near(manifest: Manifest, sketches: NDArray[np.uint8], seed: int, progress: Progress) -> Near:
+    """Return the near-duplicates by row number; of equal pictures the first row stands for all."""
     _, first = np.unique(manifest.rows["pixels"].to_numpy(dtype=np.str_), return_index=True)
     first = np.sort(first)
     near = near_duplicates(sketches[first], seed, progress)
@@ -160,12 +159,10 @@ def _near(
         pair._replace(first=int(first[pair.first]), second=int(first[pair.second]))
         for pair in near.pairs
     )
-    return Near(pairs, near.threshold, near.unrelated), first
+    return Near(pairs, near.threshold, near.unrelated)
 
 
-def _with_equals(
-    near: Near, first: NDArray[np.int64], manifest: Manifest
-) -> tuple[tuple[int, ...], ...]:
+def _with_equals(near: Near, manifest: Manifest) -> tuple[tuple[int, ...], ...]:
     """Return the rows that near-duplicates connect, and rows equal to those."""
     if not near.pairs:
         return ()
@@ -198,8 +195,7 @@ def _doubts(eyes: Eyes, judged: _Judged, members: Sequence[Member], seed: int) -
     said = held_out_probabilities(eyes.features(), judged.labels, judged.groups, seed)
     return tuple(
         Doubt(members[row], judged.classes[best], float(said[row, best]))
-        for row in likely_errors(said, judged.labels).tolist()
-        for best in [int(said[row].argmax())]
+        for row, best in likely_errors(said, judged.labels)
     )
 
 
@@ -208,9 +204,8 @@ def _understood(
 ) -> Understood:
     manifest = inspected.manifest
     groups = Counter(manifest.group_numbers().tolist())
-    sizes = sorted(
-        ((each.width, each.height) for each in facts), key=lambda side: side[0] * side[1]
-    )
+    in_split = Counter(manifest.rows["split"].tolist())
+    sizes = sorted(((each.width, each.height) for each in facts), key=math.prod)
     return Understood(
         task=task.name,
         data=str(data),
@@ -219,7 +214,7 @@ def _understood(
         groups=len(groups),
         alone=sum(count == 1 for count in groups.values()),
         classes=dict(Counter(manifest.rows["label"].tolist()).most_common()),
-        splits=dict(Counter(manifest.rows["split"].tolist())),
+        splits={name: in_split[name] for name in (*SPLITS, "") if in_split[name]},
         formats=dict(Counter(f"{each.format} {each.mode}".strip() for each in facts).most_common()),
         smallest=sizes[0],
         median=sizes[len(sizes) // 2],

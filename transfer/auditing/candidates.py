@@ -114,9 +114,10 @@ def _directions(transformed: Hashes, mean: Hashes, std: Hashes) -> Hashes:
 def _nearest(
     queries: Hashes, index: Hashes, most: int
 ) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.float32]]]:
-    """Yield (first row, the `most` nearest others of each row from there, their likeness) in blocks.
+    """Yield blocks: the first row, the nearest others of each row from there, and how alike.
 
-    The nearest lie in those chunks whose best are best, so that only chunks have to be sorted.
+    There are `most` of them. They lie in those chunks whose best are best, so that only chunks have
+    to be sorted.
     """
     rows = len(index)
     padding = -rows % _PER_CHUNK

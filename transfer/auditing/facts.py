@@ -22,7 +22,7 @@ _DRAWS = 3  # of labels by lot
 
 
 class FileFacts(NamedTuple):
-    """What is known of a file before it is decoded; of objects in frames, width and height of a box.
+    """What is known of a file before it is decoded; of an object in a frame, the size of its box.
 
     Attributes:
         width, height: px.
@@ -69,7 +69,8 @@ def shortcut(
     Args:
         facts: of N files.
         brightness: mean of each picture, (N,).
-        labels, groups: of each row, (N,).
+        labels: class number of each row, (N,).
+        groups: of each row, (N,).
         seed: of folds and lots.
     """
     table = _columns(facts, brightness)

@@ -1,4 +1,4 @@
-"""Likely label errors: what a probe that never saw a row says of it, against what its label says."""
+"""Likely label errors: what a probe that never saw a row says, against what its label says."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -77,8 +77,8 @@ def held_out_probabilities(
     return said
 
 
-def likely_errors(said: NDArray[np.float64], labels: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the rows whose label is likely wrong, the surest first.
+def likely_errors(said: NDArray[np.float64], labels: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """Return (row, likelier class) of the rows whose label is likely wrong, the surest first.
 
     Confident learning (Northcutt, Jiang and Chuang 2021, doi:10.1613/jair.1.12125): a class is said
     with confidence where its probability reaches the mean that it has over the rows labelled with
@@ -98,4 +98,5 @@ def likely_errors(said: NDArray[np.float64], labels: NDArray[np.int64]) -> NDArr
     off = (confident.max(axis=1) > 0) & (best != labels)
     margin = said[np.arange(len(labels)), best] - own
     numbers = np.flatnonzero(off)
-    return numbers[np.argsort(-margin[numbers], kind="stable")]
+    numbers = numbers[np.argsort(-margin[numbers], kind="stable")]
+    return list(zip(numbers.tolist(), best[numbers].tolist(), strict=True))

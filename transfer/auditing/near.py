@@ -68,7 +68,8 @@ def near_duplicates(sketches: NDArray[np.uint8], seed: int, progress: Progress) 
     """Return the pairs of `sketches` (N, 64, 64) that are one picture.
 
     Candidates look alike as wholes; they are one where their details agree as no details of
-    unrelated pictures of this set do. How those agree is seen in pairs that look alike, but less than others do: their Fisher-transformed correlations are taken as normal, by median and median
+    unrelated pictures of this set do. How those agree is seen in pairs that look alike, but less
+    than others do: their Fisher-transformed correlations are taken as normal, by median and median
     deviation, and the threshold is where one false pair among all candidates is expected. A set of
     neighbouring frames is all near-duplicates; there only what is nearly equal is told.
 

@@ -54,4 +54,5 @@ def sketch(pixels: Pixels) -> Sketch:
     if small.dtype != np.uint8:
         low, high = mean.min(), mean.max()
         mean = (mean - low) * (255 / max(1e-6, float(high - low)))
-    return np.rint(mean).astype(np.uint8)
+    whole: Sketch = np.rint(mean).astype(np.uint8)
+    return whole

@@ -14,13 +14,13 @@ def understood_lines(about: Understood) -> Iterator[tuple[str, str]]:
     apart = "each alone" if about.groups == about.rows else f"in {about.groups:,} groups"
     yield "rows", f"{about.rows:,} pictures {apart}, {about.target.replace('_', ' ')}"
     yield "classes", f"{len(about.classes):,}: {_counts(about.classes)}"
-    given = {name or "no split": count for name, count in about.splits.items()}
+    given = {name or "no split": count for name, count in about.splits.items() if count}
     yield "splits", _counts(given) if set(about.splits) != {""} else "none given; a run draws them"
     yield "files", _counts(about.formats)
     small, middle, large = (
         f"{width} x {height}" for width, height in (about.smallest, about.median, about.largest)
     )
-    yield "sizes", small if small == large else f"{small} to {large} px, the median {middle}"
+    yield "sizes", f"{small} px" if small == large else f"{small} to {large} px, median {middle}"
     if about.left_out:
         yield "left out", f"{len(about.left_out)} file(s) that cannot be read"
     for note in about.notes:
@@ -29,7 +29,10 @@ def understood_lines(about: Understood) -> Iterator[tuple[str, str]]:
 
 def finding_lines(found: Audit) -> Iterator[tuple[str, str, str]]:
     """Yield (what was looked for, "ok", "look" or "leak", what was found), the gravest first."""
-    yield "splits", *_state("leak", len(found.leaks), f"{amounts(found.leaks)} in several splits")
+    yield (
+        "given splits",
+        *_state("leak", len(found.leaks), f"{amounts(found.leaks)} in several splits"),
+    )
     extra = sum(len(rows) - 1 for rows in found.equals)
     equal = f"{extra:,} row(s) repeat another's pixels; a run keeps them together"
     yield "equal pictures", *_state("look", extra, equal)
@@ -60,7 +63,9 @@ def _near(found: Audit) -> tuple[str, str]:
     share = len(rows) / found.understood.rows
     says = f"{len(found.copies):,} pair(s) of {len(rows):,} rows ({share:.1%})"
     if found.divided:
-        return "leak", f"{says}, {len(found.divided):,} pair(s) across given splits"
+        sure = sum(pair.is_sure for pair in found.divided)
+        across = f"{len(found.divided):,} pair(s) across given splits, {sure:,} of them for sure"
+        return "leak" if sure else "look", f"{says}, {across}"
     if set(found.understood.splits) == {""}:
         says += "; --groups-out keeps them together"
     return "look", says

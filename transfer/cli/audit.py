@@ -101,11 +101,7 @@ def _print(audited: "Audited") -> None:
         OUT.print(f"near leak  {both} agree {pair.agreement:.2f}")
     for odd in found.contradictions[:5]:
         OUT.print(f"two labels {odd}")
-    OUT.print(
-        "verdict    no leak between given splits"
-        if found.is_clean
-        else "verdict    the splits leak"
-    )
+    OUT.print(f"verdict    {'no leak' if found.is_clean else 'a leak'} between given splits")
 
 
 def _write_page(audited: "Audited", html: Path, *, with_pictures: bool) -> None:

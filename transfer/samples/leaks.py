@@ -66,7 +66,7 @@ def find_leaks(manifest: Manifest) -> tuple[Leak, ...]:
         manifest: inspected rows, their groups as the data have them.
     """
     number_of = {"": -1, **{name: number for number, name in enumerate(SPLITS)}}
-    splits = manifest.rows["split"].map(number_of).to_numpy(np.int64)
+    splits = np.array([number_of[name] for name in manifest.rows["split"]], dtype=np.int64)
     said, found = np.zeros(len(manifest), np.bool_), list[Leak]()
     for tie, codes in zip(TIES, ties(manifest), strict=True):
         divided = _divided(codes, splits)
