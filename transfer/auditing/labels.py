@@ -68,7 +68,7 @@ def held_out_probabilities(
     """
     classes = int(labels.max()) + 1
     said = np.zeros((len(labels), classes))
-    targets = torch.from_numpy(labels)
+    targets = torch.tensor(labels)
     for fitted, held_out in held_out_folds(labels, groups, seed):
         rows = Labelled(features[fitted], targets[fitted])
         head = fit_linear_head(rows, rows, cross_entropy(classes), _PROBE)
