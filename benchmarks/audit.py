@@ -86,9 +86,8 @@ def main() -> None:
     manifest = task.read_manifest(asked.data, task.settings)
     flagged = found(asked.data)
     rows = {row for pair in flagged for row in pair}
-    print(
-        f"as it is: {len(rows)} of {len(manifest)} rows flagged ({len(rows) / len(manifest):.2%})"
-    )
+    share = len(rows) / len(manifest)
+    print(f"as it is: {len(rows)} of {len(manifest)} rows flagged ({share:.2%})")
     with TemporaryDirectory() as folder:
         planted = plant(manifest, Path(folder), asked.each)
         pairs = found(Path(folder))

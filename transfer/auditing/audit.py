@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.metrics import balanced_accuracy_score
 
 from transfer.auditing.facts import FileFacts, can_be_held_out, read_facts, shortcut
 from transfer.auditing.found import Audit, Copies, Doubt, Member, Understood
@@ -80,9 +81,9 @@ def audit(  # what, how, and who hears of it
     members = _members(manifest)
     judged = _Judged(manifest)
     told = judged.note if not judged.can_be_judged else ""
-    doubts = None
+    doubts, probe_score = None, None
     if judged.can_be_judged and with_network:
-        doubts = _doubts(eyes, judged, members, seed)
+        doubts, probe_score = _doubts(eyes, judged, members, seed)
     brightness = sketches.reshape(len(manifest), -1).mean(axis=1, dtype=np.float64)
     found = Audit(
         understood=_understood(task, data, inspected, facts),
@@ -100,6 +101,7 @@ def audit(  # what, how, and who hears of it
         if judged.can_be_judged
         else None,
         doubts=doubts,
+        probe_score=probe_score,
         notes=(told,) if told else (),
     )
     return Audited(found, manifest, eyes)
@@ -191,12 +193,16 @@ def _equals(manifest: Manifest, members: Sequence[Member]) -> tuple[tuple[Member
     return tuple(tuple(rows) for rows in groups.values() if len(rows) > 1)
 
 
-def _doubts(eyes: Eyes, judged: _Judged, members: Sequence[Member], seed: int) -> tuple[Doubt, ...]:
+def _doubts(
+    eyes: Eyes, judged: _Judged, members: Sequence[Member], seed: int
+) -> tuple[tuple[Doubt, ...], float]:
+    """Return likely label errors, and the balanced accuracy of the probes that say so."""
     said = held_out_probabilities(eyes.features(), judged.labels, judged.groups, seed)
-    return tuple(
+    doubts = tuple(
         Doubt(members[row], judged.classes[best], float(said[row, best]))
         for row, best in likely_errors(said, judged.labels)
     )
+    return doubts, float(balanced_accuracy_score(judged.labels, said.argmax(axis=1)))
 
 
 def _understood(

@@ -135,6 +135,7 @@ class Audit:
         groups: row numbers that copies connect.
         shortcut: whether facts of files give labels away.
         doubts: likely label errors, the surest first.
+        probe_score: balanced accuracy of the probes that doubt; those of weak ones mean little.
         notes: what was not looked for, and why.
     """
 
@@ -148,6 +149,7 @@ class Audit:
     groups: tuple[tuple[int, ...], ...]
     shortcut: Shortcut | None
     doubts: tuple[Doubt, ...] | None
+    probe_score: float | None
     notes: tuple[str, ...] = ()
 
     @property

@@ -22,6 +22,8 @@ from transfer.settings import ProbeSettings
 _PROBE = ProbeSettings(l2=(1e-1,), iterations=50)
 """One strength for all folds: nothing is chosen by rows that are judged."""
 
+_MORE_LIKELY_THAN_NOT = 0.5
+
 
 class Eyes:
     """The rows of a plan as a frozen network sees them."""
@@ -82,8 +84,8 @@ def likely_errors(said: NDArray[np.float64], labels: NDArray[np.int64]) -> list[
 
     Confident learning (Northcutt, Jiang and Chuang 2021, doi:10.1613/jair.1.12125): a class is said
     with confidence where its probability reaches the mean that it has over the rows labelled with
-    it. A row is off where the likeliest of those classes is not its label; they are ordered by how
-    much more probable it is.
+    it. A row is off where the likeliest of those classes is not its label, and more likely than
+    not: of a weak probe, thresholds are low. They are ordered by how much more probable it is.
 
     Args:
         said: out-of-fold probabilities (N, K).
@@ -95,7 +97,7 @@ def likely_errors(said: NDArray[np.float64], labels: NDArray[np.int64]) -> list[
     confident = np.where(said >= usual, said, -1.0)
     best = confident.argmax(axis=1)
     own = said[np.arange(len(labels)), labels]
-    off = (confident.max(axis=1) > 0) & (best != labels)
+    off = (confident.max(axis=1) >= _MORE_LIKELY_THAN_NOT) & (best != labels)
     margin = said[np.arange(len(labels)), best] - own
     numbers = np.flatnonzero(off)
     numbers = numbers[np.argsort(-margin[numbers], kind="stable")]

@@ -50,7 +50,10 @@ def finding_lines(found: Audit) -> Iterator[tuple[str, str, str]]:
     yield "imbalance", "look" if ratio >= _UNEVEN else "ok", uneven
     if found.doubts is not None:
         share = len(found.doubts) / found.understood.rows
-        doubtful = f"{len(found.doubts):,} row(s) ({share:.1%}) that a probe takes for others"
+        doubtful = (
+            f"{len(found.doubts):,} row(s) ({share:.1%}) that a probe takes for others; it reaches "
+            f"{found.probe_score:.2f} itself"
+        )
         yield "likely label errors", *_state("look", len(found.doubts), doubtful)
     for note in found.notes:
         yield "not looked for", "ok", note

@@ -89,7 +89,8 @@ def _print(audited: "Audited") -> None:
 
     found = audited.found
     for name, says in understood_lines(found.understood):
-        OUT.print(f"{name:<10} {says}")
+        if name != "note":  # was said when the rows were read
+            OUT.print(f"{name:<10} {says}")
     OUT.print()
     lines = [[what, _STATES[state], says] for what, state, says in finding_lines(found)]
     print_table(["looked for", "", "found"], lines)
