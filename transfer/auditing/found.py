@@ -6,7 +6,7 @@ from typing import Any
 
 from transfer.samples.leaks import Contradiction, Leak
 
-_SURE = 0.8
+_SURE = 0.9  # children on one bench reach 0.84
 
 
 @dataclass(frozen=True)
