@@ -140,10 +140,10 @@ def scale(rows: int) -> None:
         coarse = np.kron(random.normal(size=(8, 8)), np.ones((8, 8)))
         picture = 128 + 40 * coarse + random.normal(0, 12, (SIDE_PX, SIDE_PX))
         sketches[row] = np.clip(picture, 0, 255)
-    copies = np.arange(0, rows, 100)
+    copies = np.arange(0, rows - 50, 100)
     noise = random.normal(0, 3, (len(copies), SIDE_PX, SIDE_PX))
     noisy = sketches[copies].astype(np.float32) + noise
-    sketches[(copies + rows // 2) % rows] = np.clip(noisy, 0, 255).astype(np.uint8)
+    sketches[copies + 50] = np.clip(noisy, 0, 255).astype(np.uint8)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     began, used = time.perf_counter(), time.process_time()
     near = near_duplicates(sketches, 0, Terminal())
