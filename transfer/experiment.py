@@ -21,6 +21,7 @@ from transfer.plan import Plan
 from transfer.processes import Processes
 from transfer.progress import Progress
 from transfer.rows import Rows
+from transfer.samples.leaks import CLEAN
 from transfer.samples.predictions import Predictions
 from transfer.scoring.intervals import Score
 from transfer.shipping.model_files import ModelCard, write_model
@@ -54,6 +55,7 @@ class RunResult:
         said: what was said row by row, by split.
         shown: the scores that tell most, the one that selected first.
         notice: what the task wants everyone to know who reads its scores.
+        audit: "clean", or what is wrong with the rows that the scores are of.
     """
 
     run_id: str
@@ -68,6 +70,7 @@ class RunResult:
     said: Mapping[str, Predictions] = field(default_factory=dict, repr=False, compare=False)
     shown: tuple[str, ...] = ()
     notice: str = ""
+    audit: str = CLEAN
 
 
 def run(
@@ -168,6 +171,7 @@ def _result(
         said=said,
         shown=(plan.headline, *plan.judging.shown),
         notice=plan.task.notice,
+        audit=plan.audit,
     )
 
 

@@ -80,6 +80,7 @@ def gap_plans(plan: Plan) -> tuple[Plan, Plan]:
             plan,
             settled=plan.settled.with_values("gap", split=ignoring),
             manifest=alone,
+            leaks=(),
             name=f"{plan.name}-groups-ignored",
         ),
     )

@@ -33,6 +33,8 @@ from transfer.scoring.intervals import Score, per_class_table
 from transfer.scoring.metrics import SCORECARDS, confusion, guesses, mistakes, reliability
 from transfer.tracking.environment import environment_tags
 from transfer.tracking.tracker import (
+    AUDIT_TAG,
+    GROUPS_TAG,
     HEADLINE_TAG,
     NOTE_TAG,
     STOPPED_TAG,
@@ -76,7 +78,10 @@ class Logbook:
             HEADLINE_TAG: plan.headline,
             TARGET_TAG: plan.manifest.target.value,
             "transfer.data_digest": plan.manifest.digest(),
+            AUDIT_TAG: plan.audit,
         }
+        if plan.groups_digest:
+            own[GROUPS_TAG] = plan.groups_digest
         if len(plan.manifest.numbers("test")):
             own[TEST_TAG] = plan.manifest.digest("test")
         params = {name: _as_text(value) for name, value in recipe.dotted().items()}
@@ -94,6 +99,8 @@ class Logbook:
         self._keep_json("recipe.json", recipe.model_dump(mode="json"))
         self._keep_table(SPLIT_TABLE, plan.manifest.rows[["key", "split"]])
         self._keep_table("data/counts.csv", split_counts(plan.manifest).reset_index())
+        if plan.leaks:
+            self._keep_table("data/leaks.csv", self._leaks())
         if plan.broken and self._log_pictures:
             self._keep_table("data/left_out.csv", pd.DataFrame(plan.broken))
         return run_id
@@ -231,6 +238,16 @@ class Logbook:
             for split in SPLITS
             if len(manifest.numbers(split))
         ]
+
+    def _leaks(self) -> pd.DataFrame:
+        """Return a line for each row of a leak; its name only where pictures may be kept."""
+        lines = [
+            {"leak": number, "tie": leak.tie, "split": split, "key": key, "image": image}
+            for number, leak in enumerate(self._plan.leaks, start=1)
+            for split, key, image in leak.rows
+        ]
+        table = pd.DataFrame(lines)
+        return table if self._log_pictures else table.drop(columns="image")
 
     def _keep_decided(self, name: str, table: pd.DataFrame, fitted_on: str) -> None:
         self._tracker.tag({f"transfer.{name}": f"fitted on {fitted_on}"})

@@ -1,7 +1,7 @@
 """What a run will do, before it does anything: task, recipe, rows."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -20,9 +20,19 @@ from transfer.pixels.pixel_store import PixelStore
 from transfer.plugin.task import Task
 from transfer.progress import Progress
 from transfer.recipe import Recipe
+from transfer.samples.groups_file import GroupsFile, read_groups
 from transfer.samples.inspection import Broken, Inspected, inspect
+from transfer.samples.leaks import (
+    Leak,
+    among,
+    amounts,
+    find_contradictions,
+    find_leaks,
+    refuse_leaks,
+    verdict,
+)
 from transfer.samples.manifest import Manifest
-from transfer.samples.split import assign_splits, divided_contents, split_counts
+from transfer.samples.split import assign_splits, split_counts
 from transfer.samples.target import TargetKind
 from transfer.scoring.judging import Judging
 from transfer.scoring.metrics import SCORECARDS
@@ -43,6 +53,8 @@ class Plan:
         name: what the run shall be called.
         side_px: shorter side of the pictures before framing, the median; None if nobody looked.
         parent: id of the run that this one is a part of.
+        leaks: what the given splits divide although it belongs together; kept because asked for.
+        groups_digest: names the groups file that was kept to; "" for none.
     """
 
     task: Task
@@ -53,6 +65,14 @@ class Plan:
     name: str
     side_px: int | None = None
     parent: str | None = None
+    leaks: tuple[Leak, ...] = ()
+    groups_digest: str = ""
+
+    @property
+    def audit(self) -> str:
+        """What the run says of its rows beside its scores: "clean", or what is wrong with them."""
+        present = set(self.manifest.rows["split"])
+        return verdict(among(self.leaks, present), self.settled.recipe.split)
 
     @property
     def judging(self) -> Judging:
@@ -87,9 +107,10 @@ def make_plan(
         previous: row key -> split of an earlier run, to be used again.
 
     Raises:
-        RecipeError, WeightsError, DataNotFoundError, ManifestError: with what to do.
+        RecipeError, WeightsError, DataNotFoundError, ManifestError: with what to do; the last also
+            where given splits divide what belongs together.
     """
-    settled = settle(task.defaults(), layers)
+    settled = _with_absolute_paths(settle(task.defaults(), layers))
     if find_model is not None:
         settled = choose_weights(settled, find_model)
     recipe = settled.recipe
@@ -101,19 +122,25 @@ def make_plan(
         task.check(recipe)
     _say_what_was_chosen(settled, progress)
     inspected = read_rows(task, recipe, data, progress, pixel_store(recipe, progress))
-    manifest = assign_splits(
-        _as_asked(inspected.manifest, recipe, progress), recipe.split, previous
-    )
-    if divided := divided_contents(manifest):
-        progress.warn(
-            f"{divided} row(s) of the given splits share a group or a picture with another split; "
-            "scores will look better than they are"
-        )
+    rows, groups = _as_asked(inspected.manifest, recipe, progress)
+    manifest = assign_splits(rows if groups is None else groups.merge(rows), recipe.split, previous)
+    leaks = find_leaks(rows.with_columns(split=manifest.rows["split"]))
+    refuse_leaks(leaks, recipe.split)
+    _say_what_is_doubtful(rows, leaks, manifest, progress)
     _say_what_was_understood(manifest, progress)
     if recipe.epochs is None:
         settled = settled.with_values("data", epochs=recipe.passes(len(manifest.numbers("train"))))
-    name = f"{recipe.backbone}-{recipe.strategy}-{recipe.size}px-seed{recipe.seed}"
-    return Plan(task, settled, data, manifest, inspected.broken, name, inspected.side_px)
+    return Plan(
+        task=task,
+        settled=settled,
+        data=data,
+        manifest=manifest,
+        broken=inspected.broken,
+        name=f"{recipe.backbone}-{recipe.strategy}-{recipe.size}px-seed{recipe.seed}",
+        side_px=inspected.side_px,
+        leaks=leaks,
+        groups_digest="" if groups is None else groups.digest,
+    )
 
 
 def judging_of(task: Task, recipe: Recipe, kind: TargetKind) -> Judging:
@@ -173,8 +200,23 @@ def read_rows(
     return inspected
 
 
-def _as_asked(manifest: Manifest, recipe: Recipe, progress: Progress) -> Manifest:
-    """Return the rows without the splits and groups that the recipe wants ignored."""
+def _with_absolute_paths(settled: Settled) -> Settled:
+    """Return the recipe as it is read from any folder: a run may go on in another."""
+    split = settled.recipe.split
+    if split.groups_file is None:
+        return settled
+    split = split.model_copy(update={"groups_file": str(Path(split.groups_file).absolute())})
+    return replace(settled, recipe=settled.recipe.model_copy(update={"split": split}))
+
+
+def _as_asked(
+    manifest: Manifest, recipe: Recipe, progress: Progress
+) -> tuple[Manifest, GroupsFile | None]:
+    """Return the rows without what the recipe wants ignored, and the groups that it adds.
+
+    Raises:
+        ManifestError: the file of groups cannot be read.
+    """
     if recipe.split.ignore_given:
         manifest = manifest.with_columns(split="")
     if recipe.split.ignore_groups:
@@ -184,7 +226,33 @@ def _as_asked(manifest: Manifest, recipe: Recipe, progress: Progress) -> Manifes
             f"groups are ignored: {len(manifest):,} rows of {groups:,} groups are dealt one by one "
             "and counted as independent; scores and intervals will look better than they are"
         )
-    return manifest
+    if recipe.split.groups_file is None:
+        return manifest, None
+    return manifest, read_groups(Path(recipe.split.groups_file))
+
+
+def _say_what_is_doubtful(
+    rows: Manifest, leaks: Sequence[Leak], manifest: Manifest, progress: Progress
+) -> None:
+    """Say what scores suffer from: leaks, near-duplicates of the file, pictures with two labels.
+
+    Args:
+        rows: with the groups of the data.
+        leaks: that were asked for.
+        manifest: the rows split, with groups that what is equal or in the file was added to.
+        progress: told.
+    """
+    if leaks:
+        progress.warn(f"{amounts(leaks)} in several splits; scores will look better than they are")
+    elif near := [leak for leak in find_leaks(manifest) if leak.tie == "group"]:
+        progress.warn(
+            f"{len(near)} group(s) of near-duplicates are divided by the given splits; scores will "
+            "look better than they are. split.ignore_given = true draws others"
+        )
+    if odd := find_contradictions(rows):
+        more = f"; and {len(odd) - _SHOWN} more" if len(odd) > _SHOWN else ""
+        shown = "; ".join(map(str, odd[:_SHOWN]))
+        progress.warn(f"{len(odd)} picture(s) have more than one label: {shown}{more}")
 
 
 def _say_what_was_chosen(settled: Settled, progress: Progress) -> None:

@@ -13,6 +13,7 @@ from transfer.logbook import Logbook, flat
 from transfer.plan import Plan
 from transfer.progress import Progress
 from transfer.samples.folds import deal_folds, held_out, nested_parts
+from transfer.samples.leaks import CLEAN
 from transfer.samples.manifest import Manifest
 from transfer.samples.predictions import Predictions
 from transfer.scoring.intervals import Score
@@ -40,6 +41,7 @@ class Repeated:
         parts: what each run found.
         shown: the scores that tell most, the one that selected first.
         notice: what the task wants everyone to know who reads its scores.
+        audit: "clean", or what is wrong with the rows that the scores are of.
     """
 
     run_id: str
@@ -51,6 +53,7 @@ class Repeated:
     parts: tuple[RunResult, ...]
     shown: tuple[str, ...] = ()
     notice: str = ""
+    audit: str = CLEAN
 
 
 def fold_plans(plan: Plan, folds: int) -> list[Plan]:
@@ -65,6 +68,7 @@ def fold_plans(plan: Plan, folds: int) -> list[Plan]:
         replace(
             plan,
             manifest=held_out(plan.manifest, of_row, fold, settings),
+            leaks=(),  # what given splits divide, folds keep together
             name=f"{plan.name}-fold{fold + 1}",
         )
         for fold in range(folds)
@@ -110,7 +114,7 @@ def cross_validate(
         TransferError: as a run does; the parent is closed first.
     """
     plans = fold_plans(plan, folds)
-    parent = without_test(plan)
+    parent = replace(without_test(plan), leaks=())
     logbook = Logbook(parent, tracker, log_pictures=False)
     with closing(tracker, plan.name):
         run_id = logbook.open({"transfer.folds": str(folds)})
@@ -239,4 +243,5 @@ def finished(
         parts=tuple(parts),
         shown=last.shown,
         notice=last.notice,
+        audit=last.audit,
     )

@@ -49,12 +49,23 @@ class SplitSettings(Settings):
     ignore_groups: bool = False
     """Deal row by row, as if pictures of one patient or scene had nothing in common: scores look
     better than they are. It shows what a leak is worth."""
+    allow_leaks: bool = False
+    """Keep given splits that divide groups or equal pictures; the run says so beside its scores."""
+    groups_file: str | None = None
+    """A table that `transfer audit --groups-out` wrote: what is near-duplicate in it is kept
+    together, as one group."""
 
     @model_validator(mode="after")
     def _leave_something_to_learn_from(self) -> Self:
         held = self.val + self.test + self.calibration
         if held >= 1:
             raise ValueError(f"val + test + calibration = {held:g} leaves no row to train on")
+        return self
+
+    @model_validator(mode="after")
+    def _refuse_groups_that_are_ignored(self) -> Self:
+        if self.ignore_groups and self.groups_file is not None:
+            raise ValueError("ignore_groups would ignore those of groups_file; leave one of them")
         return self
 
 

@@ -106,6 +106,7 @@ def test_a_run_opens_with_its_settings_its_data_and_what_it_runs_on(
     assert tags["transfer.task"] == "pets"
     assert tags["transfer.headline"] == "kappa"
     assert tags["transfer.weights"] == "starter"
+    assert tags["transfer.audit"] == "clean"
     assert tags["transfer.data_digest"] == plan.manifest.digest()
     assert tags["transfer.test_digest"] == plan.manifest.digest("test")
     assert "version.torch" in tags

@@ -1,5 +1,6 @@
 """What a run will do, before it does anything."""
 
+import hashlib
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -17,8 +18,9 @@ from transfer.plan import Plan, make_plan, read_rows
 from transfer.plugin.task import Task
 from transfer.progress import Silent
 from transfer.recipe import Recipe
+from transfer.samples.groups_file import as_groups_file
 from transfer.samples.layouts.detect import read_layout
-from transfer.samples.manifest import Row
+from transfer.samples.manifest import Manifest, Row
 from transfer.settings import TaskSettings
 
 pytestmark = pytest.mark.usefixtures("own_caches")
@@ -129,15 +131,69 @@ def test_what_a_reader_left_aside_is_told(
     assert told.notes == ["left aside 1 file(s) that are no pictures (.txt)"]
 
 
-def test_equal_pictures_in_two_given_splits_are_told(
-    planned: Make, class_folders: Callable[..., Path]
-) -> None:
+def _without_test(plan: Plan) -> Manifest:
+    return plan.manifest.keep((plan.manifest.rows["split"] != "test").to_numpy())
+
+
+@pytest.fixture
+def leaky(class_folders: Callable[..., Path]) -> Path:
+    """Given splits, with one picture in two of them."""
     data = class_folders({"train/a": 5, "train/b": 5, "test/a": 2, "test/b": 2})
     twin = (data / "train" / "a" / "a 0.png").read_bytes()
     (data / "test" / "a" / "twin.png").write_bytes(twin)
+    return data
+
+
+def test_given_splits_that_leak_are_refused_with_the_ways_out(planned: Make, leaky: Path) -> None:
+    with pytest.raises(ManifestError, match="leak: 1 of equal bytes in several") as refused:
+        planned(leaky)
+    for said in (
+        "train 'train/a/a 0.png', test 'test/a/twin.png'",
+        "--allow-leaks",
+        "ignore_given",
+    ):
+        assert said in str(refused.value)
+    drawn_anew, _ = planned(leaky, **{"split.ignore_given": True})
+    assert drawn_anew.audit == "clean"
+
+
+def test_leaks_that_are_allowed_stay_with_the_plan(planned: Make, leaky: Path) -> None:
+    plan, told = planned(leaky, **{"split.allow_leaks": True})
+    assert told.notes == [
+        "1 of equal bytes in several splits; scores will look better than they are"
+    ]
+    assert plan.audit == "leaks allowed: 1 of equal bytes"
+    without_test = replace(plan, manifest=_without_test(plan))
+    assert without_test.audit == "clean"
+
+
+def test_one_picture_with_two_labels_is_told(
+    planned: Make, class_folders: Callable[..., Path]
+) -> None:
+    data = class_folders({"a": 8, "b": 8})
+    (data / "b" / "twin.png").write_bytes((data / "a" / "a 0.png").read_bytes())
     _, told = planned(data)
-    (note,) = told.notes
-    assert note.startswith("2 row(s) of the given splits share a group or a picture with another")
+    assert told.notes == [
+        "1 picture(s) have more than one label: 'a/a 0.png' is a, 'b/twin.png' is b"
+    ]
+
+
+def test_rows_of_a_groups_file_stay_together_and_its_digest_is_kept(
+    planned: Make, class_folders: Callable[..., Path], tmp_path: Path
+) -> None:
+    data = class_folders({"a": 12, "b": 12})
+    alone, _ = planned(data)
+    assert alone.groups_digest == ""
+    rows = alone.manifest.rows
+    chosen = [rows.index[rows["split"] == split][0] for split in ("train", "val", "test")]
+    file = tmp_path / "groups.csv"
+    file.write_text(as_groups_file([chosen], alone.manifest))
+    plan, _ = planned(data, **{"split.groups_file": str(file)})
+    assert len(set(plan.manifest.rows.loc[chosen, "split"])) == 1
+    assert plan.groups_digest == hashlib.sha256(file.read_bytes()).hexdigest()[:16]
+    file.write_text("image,group\n")
+    with pytest.raises(ManifestError, match="lacks column"):
+        planned(data, **{"split.groups_file": str(file)})
 
 
 def test_given_splits_and_groups_are_ignored_where_asked_and_that_is_told(

@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from transfer.cli import (
+    audit,
     backbones,
     cache,
     check,
@@ -58,6 +59,7 @@ app.command("resume", rich_help_panel=_LEARN)(fit.resume)
 app.command("gap", rich_help_panel=_LEARN)(gap.gap)
 app.command("ladder", rich_help_panel=_LEARN)(ladder.ladder)
 app.command("sweep", rich_help_panel=_LEARN)(sweep.sweep)
+app.command("audit", rich_help_panel=_LEARN)(audit.audit)
 app.command("recipe", rich_help_panel=_LEARN)(fit.recipe)
 app.command("tasks", rich_help_panel=_LEARN)(tasks.tasks)
 app.command("backbones", rich_help_panel=_LEARN)(backbones.backbones)

@@ -97,6 +97,12 @@ def fit(  # noqa: PLR0913  # the everyday options
     deterministic: Annotated[
         bool, typer.Option("--deterministic", help="Give the same bits again, on a card as well.")
     ] = False,
+    allow_leaks: Annotated[
+        bool,
+        typer.Option(
+            "--allow-leaks", help="Keep given splits that leak; said wherever the scores are."
+        ),
+    ] = False,
     cache_limit: Annotated[
         float | None,
         typer.Option(
@@ -127,7 +133,11 @@ def fit(  # noqa: PLR0913  # the everyday options
         everyday,
         recipe=recipe,
         settings=assignments(
-            [*(settings or []), *_short_forms(views, cache_limit, deterministic=deterministic)]
+            [
+                *(settings or []),
+                *_short_forms({"probe.views": views, "machine.pixels_gb": cache_limit}),
+                *_flags({"machine.deterministic": deterministic, "split.allow_leaks": allow_leaks}),
+            ]
         ),
         name=name,
         split=split,
@@ -217,11 +227,14 @@ def assignments(settings: list[str] | None) -> Mapping[str, Any]:
     return parse_assignments(settings or []).changes
 
 
-def _short_forms(views: int | None, cache_limit: float | None, *, deterministic: bool) -> list[str]:
+def _short_forms(numbers: Mapping[str, float | None]) -> list[str]:
     """Return what options of their own say as `--set` would."""
-    numbers = {"probe.views": views, "machine.pixels_gb": cache_limit}
-    said = [f"{name}={number}" for name, number in numbers.items() if number is not None]
-    return [*said, "machine.deterministic=true"] if deterministic else said
+    return [f"{name}={number}" for name, number in numbers.items() if number is not None]
+
+
+def _flags(flags: Mapping[str, bool]) -> list[str]:
+    """Return the switches that are on as `--set` would turn them on."""
+    return [f"{name}=true" for name, on in flags.items() if on]
 
 
 def _shares(fractions: str | None) -> tuple[float, ...]:

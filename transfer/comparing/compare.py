@@ -16,9 +16,10 @@ from transfer.errors import ComparisonError
 from transfer.plugin.discovery import load_task
 from transfer.plugin.task import Task
 from transfer.progress import Progress, Silent
+from transfer.samples.leaks import CLEAN
 from transfer.tracking.runs import find_run, runs_on_test
 from transfer.tracking.store import DEFAULT_OUT, Store, open_store
-from transfer.tracking.tracker import TEST_TAG
+from transfer.tracking.tracker import AUDIT_TAG, TEST_TAG
 
 SPLITS = ("val", "test")
 _FEWEST, _ID = 2, 8
@@ -152,6 +153,7 @@ def _found(contest: Contest, looked: int | None, notice: str) -> Comparison:
         looked=looked,
         notes=(
             _about_split(contest.split, looked, family),
+            *_about_leaks(contenders),
             *_about_tasks(contenders),
             *_about_seeds(contenders),
             *contest.notes,
@@ -213,6 +215,20 @@ def _about_split(split: str, looked: int | None, family: int) -> str:
     if family == 1:
         return seen
     return f"{seen}; p-values are corrected for the {family} comparisons that could be chosen from"
+
+
+def _about_leaks(contenders: Sequence[Contender]) -> list[str]:
+    """Return a line for each contender of whose rows a run says that something is wrong."""
+    of_sides = {
+        one.name: dict.fromkeys(run.tags.get(AUDIT_TAG, CLEAN) for run in one.runs)
+        for one in contenders
+    }
+    return [
+        f"{name}: {said}; its scores look better than they are"
+        for name, verdicts in of_sides.items()
+        for said in verdicts
+        if said != CLEAN
+    ]
 
 
 def _about_tasks(contenders: Sequence[Contender]) -> list[str]:

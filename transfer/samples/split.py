@@ -11,6 +11,7 @@ from transfer.errors import ManifestError
 from transfer.samples.dealing import Group, deal
 from transfer.samples.manifest import DERIVED, SPLITS, Manifest
 from transfer.samples.target import CODES, occurrences
+from transfer.samples.ties import merge_tied
 from transfer.settings import SplitSettings
 
 _TRAIN = SPLITS.index("train")
@@ -45,7 +46,7 @@ def assign_splits(
     """
     if missing := [name for name in DERIVED if name not in manifest.rows]:
         raise ManifestError(f"the manifest has no {missing}; call inspect before assign_splits")
-    manifest = _merge_equals(manifest)
+    manifest = merge_tied(manifest)
     splits = _dealt(_decided(manifest, previous or {}), manifest, settings)
     return manifest.with_columns(split=np.array(SPLITS)[splits])
 
@@ -73,54 +74,6 @@ def groups_of(manifest: Manifest, rows: _Numbers) -> tuple[_Numbers, list[Group]
     of_member = group_of_row[members]
     asked = of_member >= 0
     return numbers, _groups(of_member[asked], classes[asked], np.bincount(numbers))
-
-
-def divided_contents(manifest: Manifest) -> int:
-    """Return how many rows have their group, their bytes or their pixels in another split as well.
-
-    `assign_splits` makes no such rows; splits that come with the data may have them.
-    """
-    named = (manifest.rows["split"] != "").to_numpy()
-    splits = pd.Series(pd.factorize(manifest.rows["split"])[0]).where(named)  # gaps do not count
-    divided = np.zeros(len(manifest), np.bool_)
-    for codes in _ties(manifest):
-        divided |= (splits.groupby(codes).transform("nunique") > 1).to_numpy()
-    return int((divided & named).sum())
-
-
-def _ties(manifest: Manifest) -> list[_Numbers]:
-    """Return the groups, the bytes and the pixels of the rows as numbers (N,)."""
-    alike = [pd.factorize(manifest.rows[name])[0] for name in ("content", "pixels")]
-    return [pd.factorize(codes)[0].astype(np.int64) for codes in (manifest.group_numbers(), *alike)]
-
-
-def _merge_equals(manifest: Manifest) -> Manifest:
-    """Return the manifest with one group where groups share bytes or pixels.
-
-    It takes the first of their names, or else the smallest row key.
-    """
-    own, *alike = _ties(manifest)
-    merged = _connected([own, *alike])
-    several = (pd.Series(own).groupby(merged).transform("nunique") > 1).to_numpy()
-    unnamed = manifest.rows["group"] == ""
-    names = manifest.rows["group"].where(~unnamed, manifest.rows["key"])
-    table = pd.DataFrame({"unnamed": unnamed, "name": names, "merged": merged})
-    table = table.sort_values(["unnamed", "name"])
-    first = table.groupby("merged")["name"].transform("first").sort_index()
-    return manifest.with_columns(group=manifest.rows["group"].where(~several, first))
-
-
-def _connected(ties: Sequence[_Numbers]) -> _Numbers:
-    """Return a number (N,) for each row, the same for rows that any chain of ties connects."""
-    numbers = np.arange(len(ties[0]))
-    while True:
-        before = numbers
-        for codes in ties:
-            lowest = np.full(codes.max() + 1, len(codes))
-            np.minimum.at(lowest, codes, numbers)
-            numbers = lowest[codes]
-        if np.array_equal(numbers, before):
-            return numbers
 
 
 def _shares(manifest: Manifest, settings: SplitSettings) -> dict[int, float]:

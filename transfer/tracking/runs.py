@@ -29,7 +29,7 @@ from transfer.tracking.stored_runs import (
     merged,
     search,
 )
-from transfer.tracking.tracker import HEADLINE_TAG, TEST_TAG, THROUGHPUT
+from transfer.tracking.tracker import AUDIT_TAG, HEADLINE_TAG, TEST_TAG, THROUGHPUT
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,6 +54,7 @@ _COLUMNS = (
     "status",
     "run_id",
     "parent",
+    "audit",
 )
 
 
@@ -90,8 +91,9 @@ def list_runs(store: Store) -> "pd.DataFrame":
     """Return one row for each run that trained something, the newest first.
 
     Columns: name, task, backbone, strategy, val, val_low, val_high, test, test_low, test_high (the
-    headline score of the task), images_per_second, started (UTC), status, run_id, and parent: the
-    id of the run that it is a part of, or "".
+    headline score of the task), images_per_second, started (UTC), status, run_id, parent: the id
+    of the run that it is a part of, or "", and audit: "clean", what is wrong with its rows, or ""
+    where nobody looked.
 
     Raises:
         StoreError: the store does not answer.
@@ -237,4 +239,5 @@ def _row(run: StoredRun) -> tuple[object, ...]:
         run.status,
         run.run_id,
         run.parent,
+        run.tags.get(AUDIT_TAG, ""),
     )

@@ -16,6 +16,12 @@ TARGET_TAG = "transfer.target"
 TEST_TAG = "transfer.test_digest"
 """Tag that names the test rows: their bytes, labels and groups."""
 
+AUDIT_TAG = "transfer.audit"
+"""Tag of what a run says of its rows: "clean", or what is wrong: "leaks allowed: 2 groups"."""
+
+GROUPS_TAG = "transfer.groups_digest"
+"""Tag that names the groups file that a run kept to (`split.groups_file`), by its bytes."""
+
 COMPARED_TAG = "transfer.compared"
 """Tag of a comparison, which trained nothing: the ids of the runs that it compares."""
 

@@ -38,6 +38,16 @@ def repeated(**changes: object) -> Repeated:
     return Repeated(**{**about, **changes})
 
 
+def test_leaks_stand_beside_the_scores(capsys: pytest.CaptureFixture[str]) -> None:
+    tell(RESULT, OUT, None)
+    assert "audit" not in capsys.readouterr().out
+    tell(changed(audit="leaks allowed: 1 group"), OUT, None)
+    said = "audit      leaks allowed: 1 group; these scores look better than they are"
+    assert said in capsys.readouterr().out.splitlines()
+    tell_repeated(repeated(audit="groups ignored"), OUT, None)
+    assert "audit      groups ignored" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(("signal", "code"), [(KeyboardInterrupt, 130), (Terminated, 143)])
 def test_what_was_ended_before_it_had_weights_can_still_go_on(
     capsys: pytest.CaptureFixture[str], signal: type[KeyboardInterrupt], code: int

@@ -19,7 +19,7 @@ def run(name: str, val: float = math.nan, **columns: object) -> dict[str, object
         "val_low": math.nan, "val_high": math.nan, "test": math.nan, "test_low": math.nan,
         "test_high": math.nan, "images_per_second": math.nan,
         "started": pd.Timestamp("2026-05-04 13:14:15", tz="UTC"), "status": "FINISHED",
-        "run_id": f"{name}0123456789", "parent": "",
+        "run_id": f"{name}0123456789", "parent": "", "audit": "clean",
     }  # fmt: skip
     return row | columns
 
@@ -90,6 +90,19 @@ def test_filters_narrow_the_list_and_add_up(
     assert names(command_line("runs", "--filter", "task=car")) == ["two", "three"]
     both = command_line("runs", "--filter", "task=car", "--filter", "backbone=resnet")
     assert names(both) == ["two"]
+
+
+def test_what_is_wrong_with_the_rows_of_a_run_stands_beside_its_scores(
+    command_line: Command, stored: Callable[..., None]
+) -> None:
+    stored(run("one"), run("two"))
+    assert "audit" not in command_line("runs").out
+    stored(run("one"), run("two", audit="leaks allowed: 1 group"))
+    lines = command_line("runs").out.splitlines()
+    assert ["leaks allowed: 1 group" in line for line in lines[1:3]] == [
+        "two" in lines[1],
+        "two" in lines[2],
+    ]
 
 
 def test_no_run_says_what_to_do(command_line: Command, stored: Callable[..., None]) -> None:

@@ -43,6 +43,16 @@ def test_the_better_run_is_said_and_by_how_much(store, stored, answers):
     assert "val rows also picked the epoch" in found.notes[0]
 
 
+def test_leaks_of_a_run_stand_beside_its_scores(store, stored, answers):
+    stored("a", {"val": answers(1)}, **{"transfer.audit": "leaks allowed: 1 group"})
+    stored("b", {"val": answers(2)}, **{"transfer.audit": "clean"})
+
+    notes = compared(store, "a", "b").notes
+
+    said = "a: leaks allowed: 1 group; its scores look better than they are"
+    assert [note for note in notes if "leaks" in note] == [said]
+
+
 def test_the_order_of_two_runs_turns_the_gap_and_not_the_verdict(store, stored, answers):
     stored("a", {"val": answers(1, right=0.6)})
     stored("b", {"val": answers(2, right=0.9)})

@@ -8,7 +8,7 @@ import pytest
 
 from transfer.errors import ManifestError
 from transfer.samples.manifest import Manifest
-from transfer.samples.split import assign_splits, divided_contents, split_counts
+from transfer.samples.split import assign_splits, split_counts
 from transfer.samples.target import TargetKind
 from transfer.settings import SplitSettings
 
@@ -171,24 +171,6 @@ def test_counts_are_classes_by_splits_in_their_order(inspected: Build) -> None:
     )
     assert counts.reset_index().columns.tolist() == ["class", "train", "val", "test"]
     assert counts.to_dict() == expected.to_dict()
-
-
-def test_rows_that_share_something_across_splits_are_counted(inspected: Build) -> None:
-    labels = ["cat"] * 8
-    given = ["train", "test", "train", "test", "train", "test", "train", ""]
-    manifest = inspected(labels, split=given, group=["p", "p", "", "", "q", "", "q", "p"])
-    assert divided_contents(manifest) == 2  # the two of p; the third has no split yet
-    content, pixels = manifest.rows["content"].tolist(), manifest.rows["pixels"].tolist()
-    content[2] = content[3]
-    pixels[4] = pixels[5]
-    assert divided_contents(manifest.with_columns(content=content, pixels=pixels)) == 6
-    pixels[4] = pixels[6]
-    assert divided_contents(manifest.with_columns(pixels=pixels)) == 2
-    assert divided_contents(manifest.with_columns(split="")) == 0
-
-
-def test_our_own_splits_divide_nothing(inspected: Build) -> None:
-    assert divided_contents(assign_splits(inspected(LABELS, group=GROUPS), USUAL)) == 0
 
 
 def several(inspected: Build, labels: list[str], **columns: list[str]) -> Manifest:

@@ -172,6 +172,7 @@ def test_the_table_has_the_headline_of_each_run_the_newest_first(
         *("name", "task", "backbone", "strategy", "val", "val_low", "val_high"),
         *("test", "test_low", "test_high", "images_per_second", "started", "status", "run_id"),
         "parent",
+        "audit",
     ]
     assert sorted(table["name"]) == ["first", "second"]
     first = table[table["name"] == "first"].iloc[0]
