@@ -8,7 +8,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from transfer.cli import backbones, cache, compare, data, fit, gap, runs, ship, tasks
+from transfer.cli import backbones, cache, compare, data, export, fit, gap, runs, ship, tasks
 from transfer.cli.console import ERR, OUT
 from transfer.errors import ProcessError, TransferError
 from transfer.processes import share_of_launch
@@ -54,6 +54,7 @@ app.add_typer(runs.store, name="store", rich_help_panel=_LOOK)
 app.add_typer(cache.cache, name="cache", rich_help_panel=_LOOK)
 app.command("predict", rich_help_panel=_USE)(ship.predict)
 app.command("evaluate", rich_help_panel=_USE)(ship.evaluate)
+app.command("export", rich_help_panel=_USE)(export.export)
 
 
 def main() -> None:
