@@ -8,7 +8,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from transfer.cli import backbones, cache, compare, data, export, fit, gap, runs, ship, tasks
+from transfer.cli import backbones, cache, compare, data, export, fit, gap, report, runs, ship, tasks
 from transfer.cli.console import ERR, OUT
 from transfer.errors import ProcessError, TransferError
 from transfer.processes import share_of_launch
@@ -49,6 +49,7 @@ app.command("fetch", rich_help_panel=_LEARN)(data.fetch)
 app.command("samples", rich_help_panel=_LEARN)(data.samples)
 app.command("runs", rich_help_panel=_LOOK)(runs.runs)
 app.command("compare", rich_help_panel=_LOOK)(compare.compare)
+app.command("report", rich_help_panel=_LOOK)(report.report)
 app.command("ui", rich_help_panel=_LOOK)(runs.ui)
 app.add_typer(runs.store, name="store", rich_help_panel=_LOOK)
 app.add_typer(cache.cache, name="cache", rich_help_panel=_LOOK)

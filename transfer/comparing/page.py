@@ -28,6 +28,11 @@ th:first-child, td:first-child, .text, .noted :last-child { text-align: left; }
 .rows { display: grid; grid-template-columns: repeat(auto-fill, minmax(11rem, 1fr)); gap: 1rem; }
 figure { margin: 0; overflow-wrap: anywhere; } figure img { width: 112px; height: 112px; }
 .right { color: var(--good); } .wrong { color: var(--bad); }
+.drawn { min-width: 36rem; max-width: 100%; border-radius: 6px; }
+.mistake { display: grid; grid-template-columns: repeat(auto-fill, minmax(7rem, 1fr)); gap: .8rem;
+  padding: .8rem 0; border-bottom: 1px solid var(--line); }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; border-left: 4px solid var(--line);
+  padding-left: .8rem; }
 """
 
 
@@ -46,7 +51,7 @@ def as_page(
     title = f"{' and '.join(side.name for side in found.sides)} on {found.split}"
     about = f"{found.rows:,} {found.split} rows in {found.groups:,} groups"
     parts = [
-        _head(title),
+        page_head(title),
         f"<h1>{escape(title)}</h1>",
         f'<p class="muted">{escape(found.task)}: {about}, by {escape(found.headline)}</p>',
         *(f'<p class="verdict">{escape(pair.verdict)}</p>' for pair in found.pairs),
@@ -80,7 +85,8 @@ def cells_of_side(side: Side, headline: str) -> list[str]:
     return [side.name, _number(side.scores[headline]), ends, str(len(side.runs))]
 
 
-def _head(title: str) -> str:
+def page_head(title: str) -> str:
+    """Return how a page begins, its style in it."""
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -90,7 +96,7 @@ def _head(title: str) -> str:
 
 def _sides(sides: Sequence[Side], headline: str) -> Iterator[str]:
     yield "<h2>Everyone</h2>"
-    yield from _table(
+    yield from page_table(
         ["", headline, "95 % interval", "runs"], [cells_of_side(s, headline) for s in sides]
     )
 
@@ -106,7 +112,7 @@ def _pair(
     corrected = found.family > 1
     head += [f"p for {found.family}"] if corrected else []
     lines = [cells_of(gap, corrected=corrected) for gap in pair.gaps]
-    yield from _table([*head, "how"], lines, "noted")
+    yield from page_table([*head, "how"], lines, "noted")
     for test in pair.tests:
         yield f'<p class="muted">{escape(test.name)}: {escape(test.says)}, p {p_value(test.p)}</p>'
     if not rows:
@@ -143,7 +149,8 @@ def _number(value: float) -> str:
     return "" if math.isnan(value) else f"{value:.4f}"
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]], kind: str = "") -> Iterator[str]:
+def page_table(head: Sequence[str], rows: Sequence[Sequence[str]], kind: str = "") -> Iterator[str]:
+    """Yield a table that scrolls where it is wider than the page; `noted` wraps the last column."""
     yield f'<div class="scroll"><table class="{kind}">'
     yield "<tr>" + "".join(f"<th>{escape(cell)}</th>" for cell in head) + "</tr>"
     for row in rows:

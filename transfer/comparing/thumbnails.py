@@ -52,7 +52,7 @@ def thumbnails(
             if key in number_of:
                 try:
                     pixels = frame(read(manifest.row(number_of[key])), SIDE_PX, "pad")
-                    pictures[key] = _address(displayable(pixels[np.newaxis])[0])
+                    pictures[key] = picture_address(displayable(pixels[np.newaxis])[0])
                 except ImageError as error:
                     progress.warn(f"no picture of row {key}: {error}")
             step.advance()
@@ -61,7 +61,8 @@ def thumbnails(
     return pictures
 
 
-def _address(pixels: NDArray[np.uint8]) -> str:
+def picture_address(pixels: NDArray[np.uint8]) -> str:
+    """Return pixels (H, W, 3) as the `data:` address of a PNG file."""
     content = io.BytesIO()
     Image.fromarray(pixels).save(content, format="PNG", optimize=True)
     return f"data:image/png;base64,{base64.b64encode(content.getvalue()).decode()}"

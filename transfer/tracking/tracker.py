@@ -16,6 +16,9 @@ TARGET_TAG = "transfer.target"
 TEST_TAG = "transfer.test_digest"
 """Tag that names the test rows: their bytes, labels and groups."""
 
+AUDIT_TAG = "transfer.audit"
+"""Tag that says "clean", or what is wrong with the rows that scores are of."""
+
 COMPARED_TAG = "transfer.compared"
 """Tag of a comparison, which trained nothing: the ids of the runs that it compares."""
 
