@@ -8,7 +8,20 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from transfer.cli import backbones, cache, compare, data, export, fit, gap, report, runs, ship, tasks
+from transfer.cli import (
+    backbones,
+    cache,
+    compare,
+    data,
+    export,
+    fit,
+    gap,
+    promote,
+    report,
+    runs,
+    ship,
+    tasks,
+)
 from transfer.cli.console import ERR, OUT
 from transfer.errors import ProcessError, TransferError
 from transfer.processes import share_of_launch
@@ -55,6 +68,7 @@ app.add_typer(runs.store, name="store", rich_help_panel=_LOOK)
 app.add_typer(cache.cache, name="cache", rich_help_panel=_LOOK)
 app.command("predict", rich_help_panel=_USE)(ship.predict)
 app.command("evaluate", rich_help_panel=_USE)(ship.evaluate)
+app.command("promote", rich_help_panel=_USE)(promote.promote)
 app.command("export", rich_help_panel=_USE)(export.export)
 
 

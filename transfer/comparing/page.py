@@ -29,7 +29,7 @@ th:first-child, td:first-child, .text, .noted :last-child { text-align: left; }
 figure { margin: 0; overflow-wrap: anywhere; } figure img { width: 112px; height: 112px; }
 .right { color: var(--good); } .wrong { color: var(--bad); }
 .drawn { min-width: 36rem; max-width: 100%; border-radius: 6px; }
-.mistake { display: grid; grid-template-columns: repeat(auto-fill, minmax(7rem, 1fr)); gap: .8rem;
+.mistake { display: grid; grid-template-columns: repeat(auto-fill, minmax(7.5rem, 1fr)); gap: .8rem;
   padding: .8rem 0; border-bottom: 1px solid var(--line); }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; border-left: 4px solid var(--line);
   padding-left: .8rem; }

@@ -13,7 +13,6 @@ from transfer.errors import DataNotFoundError, ExportError, ManifestError
 from transfer.images.framing import frame
 from transfer.pixels.cache import as_float, stack
 from transfer.plan import read_rows
-from transfer.plugin.discovery import load_task
 from transfer.plugin.task import Task
 from transfer.progress import Progress
 from transfer.recipe import Recipe

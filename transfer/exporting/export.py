@@ -1,4 +1,4 @@
-"""A run leaves as files: each is written, read back by its own runtime, and held against the run."""
+"""A run leaves as files: each is written, read back by its runtime, and held against the run."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""The network of a run as timm itself builds it, so that its weights load without this framework."""
+"""The network of a run as timm builds it, so that its weights load without this framework."""
 
 import timm
 import torch

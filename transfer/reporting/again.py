@@ -12,7 +12,7 @@ _UNSET = "null"
 
 
 def command(run: StoredRun, task: Task) -> str:
-    """Return what to type for a run like `run`: everything that differs from the task's defaults."""
+    """Return what to type for a run like `run`: all that differs from the task's defaults."""
     defaults = {name: _as_text(value) for name, value in task.defaults().dotted().items()}
     differ = {
         name: value

@@ -19,7 +19,7 @@ from transfer.network.backbone import Network
 
 _PLANE, _TOKENS = 4, 3  # dimensions of maps (B, C, H, W) or (B, H, W, C), and of tokens (B, N, C)
 _WARM = np.array([255, 96, 0], np.float32)
-_STRENGTH = 0.55  # of the colour where the network looked most
+_STRENGTH = 0.7  # of the colour where the network looked most
 
 
 def attention(
@@ -52,7 +52,9 @@ def attention(
     if maps is None or slopes is None:
         return None
     seen = (maps * slopes.mean(dim=(2, 3), keepdim=True)).sum(dim=1).clamp(min=0)
-    seen = seen / seen.amax(dim=(1, 2), keepdim=True).clamp(min=1e-12)
+    # From least to most: of a map of 2 x 2 places all would be warm otherwise.
+    least, most = seen.amin(dim=(1, 2), keepdim=True), seen.amax(dim=(1, 2), keepdim=True)
+    seen = (seen - least) / (most - least).clamp(min=1e-12)
     side = pixels.shape[-1]
     return np.stack([cv2.resize(one, (side, side)) for one in seen.float().numpy()])
 
@@ -61,7 +63,7 @@ def overlaid(picture: NDArray[np.uint8], seen: NDArray[np.float32]) -> NDArray[n
     """Return a picture (S, S, 3), grey, warm where the network looked: `seen` (S, S) in [0, 1]."""
     grey = picture.mean(axis=2, keepdims=True).repeat(3, axis=2)
     share = _STRENGTH * np.clip(seen, 0, 1)[..., np.newaxis]
-    return (grey * (1 - share) + _WARM * share).round().astype(np.uint8)
+    return np.asarray((grey * (1 - share) + _WARM * share).round(), np.uint8)
 
 
 def _as_maps(values: Tensor, network: Network) -> Tensor | None:

@@ -1,10 +1,11 @@
 """What the depth of a run cost, beside the other runs on the same test rows."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from math import nan
 
-from transfer.network.cost import count_cost
+from transfer.network.cost import Cost, count_cost
 from transfer.tracking.runs import runs_on_test
 from transfer.tracking.store import Store
 from transfer.tracking.stored_runs import StoredRun
@@ -21,8 +22,7 @@ class CostOfRun:
     Attributes:
         name, backbone, strategy: of the run.
         size: of a picture, px.
-        parameters: of the backbone; None where this version does not know it.
-        macs: multiply-adds of one picture, likewise.
+        cost: of the backbone, for red, green and blue; None where this version does not know it.
         images_per_second: in training, nan where it was not measured.
         val: headline score.
         own: it is the run that is reported.
@@ -32,8 +32,7 @@ class CostOfRun:
     backbone: str
     strategy: str
     size: str
-    parameters: int | None
-    macs: int | None
+    cost: Cost | None
     images_per_second: float
     val: float
     own: bool
@@ -48,22 +47,20 @@ def costs(store: Store, run: StoredRun) -> Sequence[CostOfRun]:
     others = runs_on_test(store, run.tags[TEST_TAG]) if TEST_TAG in run.tags else []
     finished = [one for one in others if one.run_id != run.run_id and one.status == "FINISHED"]
     found = [_cost(one, own=False) for one in finished[: _MOST - 1]]
-    return sorted([_cost(run, own=True), *found], key=lambda one: (one.macs or 0, one.name))
+    return sorted([_cost(run, own=True), *found], key=lambda one: (one.cost.macs if one.cost else 0, one.name))
 
 
 def _cost(run: StoredRun, *, own: bool) -> CostOfRun:
     backbone, size = run.params.get("backbone", ""), run.params.get("size", "")
-    try:
-        parameters, macs = count_cost(backbone, int(size))
-    except _NOT_SO:  # of a package that is not here, or of other bands
-        parameters = macs = None
+    cost: Cost | None = None
+    with suppress(*_NOT_SO):  # of a package that is not here
+        cost = count_cost(backbone, int(size))
     return CostOfRun(
         name=run.name,
         backbone=backbone,
         strategy=run.params.get("strategy", ""),
         size=size,
-        parameters=parameters,
-        macs=macs,
+        cost=cost,
         images_per_second=run.metrics.get(THROUGHPUT, nan),
         val=run.metrics.get(f"val/{run.tags.get(HEADLINE_TAG, '')}", nan),
         own=own,

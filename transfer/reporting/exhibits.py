@@ -83,7 +83,8 @@ def exhibits_of(
     seen = attention(predictor.network, pixels, said_numbers)
     shown = displayable(pixels.permute(0, 2, 3, 1).numpy())
     true, said_names = (
-        decode_targets(said.kind, each[rows], said.classes) for each in (said.targets, guesses(said))
+        decode_targets(said.kind, each[rows], said.classes)
+        for each in (said.targets, guesses(said))
     )
     return [
         Exhibit(

@@ -137,13 +137,9 @@ def _said(store: Store, run: StoredRun) -> tuple[Predictions, str]:
         return read_answers(store, run, "val").said, "val"
 
 
-def _rows(
-    store: Store, run: StoredRun, progress: Progress, notes: list[str]
-) -> Manifest | None:
+def _rows(store: Store, run: StoredRun, progress: Progress, notes: list[str]) -> Manifest | None:
     try:
-        return rows_of(
-            run.run_id, store=store.out, tracking_uri=store.uri, progress=progress
-        )
+        return rows_of(run.run_id, store=store.out, tracking_uri=store.uri, progress=progress)
     except (DataNotFoundError, ManifestError) as error:
         notes.append(f"no slices and no pictures: {error}")
         return None

@@ -2,7 +2,7 @@
 
 import base64
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -14,6 +14,7 @@ from transfer.reporting.gathered import Report
 from transfer.tracking.tracker import AUDIT_TAG, HEADLINE_TAG
 
 NOT_AUDITED = "not audited"
+_MOST_OPEN = 25  # lines of a table
 _TITLES = {
     "learning_curves": "How training went",
     "confusion": "Which classes are taken for which",
@@ -76,14 +77,17 @@ def _data(found: Report) -> Iterator[str]:
     )
     if found.counts.empty:
         return
-    splits = [name for name in found.counts.columns[1:]]
-    lines = [[str(row[found.counts.columns[0]]), *(f"{row[s]:,}" for s in splits)] for row in found.counts.to_dict("records")]
+    splits = list(found.counts.columns[1:])
+    lines = [
+        [str(row[found.counts.columns[0]]), *(f"{row[s]:,}" for s in splits)]
+        for row in found.counts.to_dict("records")
+    ]
     lines.append(["all", *(f"{int(found.counts[s].sum()):,}" for s in splits)])
-    yield from page_table(["class", *map(str, splits)], lines)
+    yield from _folded(["class", *map(str, splits)], lines)
 
 
 def _scores(found: Report) -> Iterator[str]:
-    for split, table in found.scores.items():
+    for split, table in sorted(found.scores.items()):  # test, which counts, before val
         selected = ", which also picked the epoch" if split == "val" else ", looked at once"
         yield f"<h2>Scores on {split}</h2>"
         yield f'<p class="muted">95 % intervals of {split} rows{selected}</p>'
@@ -101,10 +105,17 @@ def _per_class(found: Report) -> Iterator[str]:
     families = [name for name in names if f"{name}_low" in names]
     yield f"<h2>Each class on {found.split}</h2>"
     lines = [
-        [str(row["class"]), *(_span({"value": row[f], "low": row[f"{f}_low"], "high": row[f"{f}_high"]}) for f in families), f"{row['rows']:,}"]
+        [
+            str(row["class"]),
+            *(
+                _span({"value": row[f], "low": row[f"{f}_low"], "high": row[f"{f}_high"]})
+                for f in families
+            ),
+            f"{row['rows']:,}",
+        ]
         for row in found.per_class.to_dict("records")
     ]
-    yield from page_table(["class", *families, "rows"], lines)
+    yield from _folded(["class", *families, "rows"], lines)
 
 
 def _figure(figures: Mapping[str, bytes], name: str) -> Iterator[str]:
@@ -123,9 +134,16 @@ def _slices(found: Report) -> Iterator[str]:
     if not found.slices:
         return
     yield f"<h2>Slices of {found.split}</h2>"
-    yield '<p class="muted">by the free columns of the data; the share of rows said wholly right</p>'
+    yield '<p class="muted">by the free columns of the data: the share said wholly right</p>'
     lines = [
-        [one.column, one.value, f"{one.rows:,}", _number(one.right.value), _ends(one.right._asdict()), one.right.note]
+        [
+            one.column,
+            one.value,
+            f"{one.rows:,}",
+            _number(one.right.value),
+            _ends(one.right._asdict()),
+            one.right.note,
+        ]
         for one in found.slices
     ]
     head = ["column", "value", "rows", "right", "95 % interval", "how"]
@@ -148,7 +166,7 @@ def _mistake(one: Exhibit) -> Iterator[str]:
     yield '<div class="mistake">'
     yield _picture(
         one.picture,
-        f"<b>{escape(one.label)}</b><br>said <span class=\"wrong\">{escape(one.guess)}</span>, "
+        f'<b>{escape(one.label)}</b><br>said <span class="wrong">{escape(one.guess)}</span><br>'
         f"off by {one.off:.2f}",
     )
     if one.seen:
@@ -156,13 +174,16 @@ def _mistake(one: Exhibit) -> Iterator[str]:
     for near in one.neighbours:
         kind = "right" if near.label == one.label else "wrong"
         yield _picture(
-            near.picture, f'train <span class="{kind}">{escape(near.label)}</span><br>{near.cosine:.2f} alike'
+            near.picture,
+            f'train <span class="{kind}">{escape(near.label)}</span><br>{near.cosine:.2f} alike',
         )
     yield "</div>"
 
 
 def _picture(address: str, caption: str) -> str:
-    return f'<figure><img src="{escape(address)}" alt=""><figcaption>{caption}</figcaption></figure>'
+    return (
+        f'<figure><img src="{escape(address)}" alt=""><figcaption>{caption}</figcaption></figure>'
+    )
 
 
 def _costs(found: Report) -> Iterator[str]:
@@ -170,15 +191,24 @@ def _costs(found: Report) -> Iterator[str]:
     yield "<h2>What the depth cost</h2>"
     if len(found.costs) > 1:
         yield '<p class="muted">beside the other runs on the same test rows, compared on val</p>'
-    head = ["run", "backbone", "strategy", "px", "parameters", "GMACs", "images/s in training", f"val {headline}"]
+    head = [
+        "run",
+        "backbone",
+        "strategy",
+        "px",
+        "parameters",
+        "GMACs",
+        "images/s in training",
+        f"val {headline}",
+    ]
     lines = [
         [
             f"{one.name} (this run)" if one.own else one.name,
             one.backbone,
             one.strategy,
             one.size,
-            "" if one.parameters is None else f"{one.parameters / 1e6:.2f} M",
-            "" if one.macs is None else f"{one.macs / 1e9:.2f}",
+            "" if one.cost is None else f"{one.cost.parameters / 1e6:.2f} M",
+            "" if one.cost is None else f"{one.cost.macs / 1e9:.2f}",
             "" if math.isnan(one.images_per_second) else f"{one.images_per_second:,.0f}",
             _number(one.val),
         ]
@@ -192,15 +222,29 @@ def _again(found: Report) -> Iterator[str]:
     yield "<h2>Make it again</h2>"
     yield f'<pre class="scroll">{escape(found.command)}</pre>'
     ran = [tags.get("transfer.compute", ""), tags.get("machine.processor", "")]
-    versions = [f"{name.removeprefix('version.')} {value}" for name, value in sorted(tags.items()) if name.startswith("version.")]
+    versions = [
+        f"{name.removeprefix('version.')} {value}"
+        for name, value in sorted(tags.items())
+        if name.startswith("version.")
+    ]
     yield f'<p class="muted">{escape("; ".join(filter(None, [*ran, ", ".join(versions)])))}</p>'
 
 
-def _span(row: Mapping[str, Any]) -> str:
+def _folded(head: Sequence[str], lines: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Yield a table; of many lines it is shut until the reader opens it."""
+    if len(lines) <= _MOST_OPEN:
+        yield from page_table(head, lines)
+        return
+    yield f"<details><summary>{len(lines):,} lines</summary>"
+    yield from page_table(head, lines)
+    yield "</details>"
+
+
+def _span(row: Mapping[Hashable, Any]) -> str:
     return f"{_number(row['value'])} {_ends(row)}".strip()
 
 
-def _ends(row: Mapping[str, Any]) -> str:
+def _ends(row: Mapping[Hashable, Any]) -> str:
     low, high = row["low"], row["high"]
     if low is None or high is None or math.isnan(low) or math.isnan(high):
         return ""

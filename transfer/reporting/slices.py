@@ -1,7 +1,8 @@
 """How well rows are said by what else is known of them: the free columns of the manifest."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -58,7 +59,8 @@ def slices_of(said: Predictions, facts: pd.DataFrame) -> Iterator[Slice]:
             yield from sorted(found, key=lambda each: each.right.value)
 
 
-def _kinds(values: "pd.Series[object]") -> "pd.Series[str] | None":
+def _kinds(values: "pd.Series[Any]") -> "pd.Series[Any] | None":
+    """Return what kind each row is of, as text; None where a column tells no kinds apart."""
     count = values.nunique()
     if 1 < count <= _MOST:
         return values.dropna().astype(str).reindex(values.index)
@@ -66,11 +68,13 @@ def _kinds(values: "pd.Series[object]") -> "pd.Series[str] | None":
     if count <= _MOST or numbers.isna().mean() > 0.5 or numbers.nunique() <= _MOST:  # noqa: PLR2004  # half
         return None
     cuts = [-np.inf, *numbers.quantile(_QUARTERS).unique(), np.inf]
-    names = [
-        f"up to {high:.4g}" if low == -np.inf else f"over {low:.4g}" + (f", up to {high:.4g}" if high < np.inf else "")
-        for low, high in zip(cuts, cuts[1:], strict=False)
-    ]
+    names = [_between(low, high) for low, high in pairwise(cuts)]
     return pd.cut(numbers, cuts, labels=names).astype(object)
+
+
+def _between(low: float, high: float) -> str:
+    ends = [f"over {low:.4g}"] if np.isfinite(low) else []
+    return ", ".join([*ends, *([f"up to {high:.4g}"] if np.isfinite(high) else [])])
 
 
 def _right(said: Predictions, mask: NDArray[np.bool_]) -> Score:
