@@ -9,7 +9,7 @@ from transfer.cli.console import OUT, Terminal
 from transfer.cli.options import Run, StoreFolder, TrackingUri
 
 
-def promote(  # noqa: PLR0913  # options, each by its name
+def promote(  # options, each by its name
     run: Run,
     *,
     alias: Annotated[

@@ -91,9 +91,7 @@ def _of_audit(run: StoredRun) -> tuple[bool, str]:
     return audit == _CLEAN, f"audit: {audit}"
 
 
-def _of_champion(
-    store: Store, run: StoredRun, holder: str, progress: Progress
-) -> tuple[bool, str]:
+def _of_champion(store: Store, run: StoredRun, holder: str, progress: Progress) -> tuple[bool, str]:
     """Return whether `run` is shown to be better than who has the alias, and the verdict."""
     held_by = run_of_alias(store, holder)
     if held_by is None:

@@ -47,7 +47,9 @@ def costs(store: Store, run: StoredRun) -> Sequence[CostOfRun]:
     others = runs_on_test(store, run.tags[TEST_TAG]) if TEST_TAG in run.tags else []
     finished = [one for one in others if one.run_id != run.run_id and one.status == "FINISHED"]
     found = [_cost(one, own=False) for one in finished[: _MOST - 1]]
-    return sorted([_cost(run, own=True), *found], key=lambda one: (one.cost.macs if one.cost else 0, one.name))
+    return sorted(
+        [_cost(run, own=True), *found], key=lambda one: (one.cost.macs if one.cost else 0, one.name)
+    )
 
 
 def _cost(run: StoredRun, *, own: bool) -> CostOfRun:

@@ -14,7 +14,7 @@ from transfer.reporting.gathered import Report
 from transfer.tracking.tracker import AUDIT_TAG, HEADLINE_TAG
 
 NOT_AUDITED = "not audited"
-_MOST_OPEN = 25  # lines of a table
+_MOST_OPEN = 40  # lines of a table
 _TITLES = {
     "learning_curves": "How training went",
     "confusion": "Which classes are taken for which",
@@ -34,7 +34,8 @@ def as_page(found: Report) -> str:
         f'<p class="verdict">{escape(_verdict(found))}</p>',
         *_notes(found),
         *_data(found),
-        *_scores(found),
+        *_scores(found, "test", "looked at once, when all was decided"),
+        *_scores(found, "val", "these rows also picked the epoch, which flatters"),
         *_figure(found.figures, "learning_curves"),
         *_per_class(found),
         *(line for name in _TITLES for line in _figure(found.figures, f"{found.split}_{name}")),
@@ -86,16 +87,17 @@ def _data(found: Report) -> Iterator[str]:
     yield from _folded(["class", *map(str, splits)], lines)
 
 
-def _scores(found: Report) -> Iterator[str]:
-    for split, table in sorted(found.scores.items()):  # test, which counts, before val
-        selected = ", which also picked the epoch" if split == "val" else ", looked at once"
-        yield f"<h2>Scores on {split}</h2>"
-        yield f'<p class="muted">95 % intervals of {split} rows{selected}</p>'
-        lines = [
-            [str(row["score"]), _number(row["value"]), _ends(row), _text(row["note"])]
-            for row in table.to_dict("records")
-        ]
-        yield from page_table(["score", "value", "95 % interval", "how"], lines, "noted")
+def _scores(found: Report, split: str, said: str) -> Iterator[str]:
+    if split not in found.scores:
+        return
+    yield f"<h2>Scores on {split}</h2>"
+    yield f'<p class="muted">with 95 % intervals; {said}</p>'
+    lines = [
+        [str(row["score"]), _number(row["value"]), _ends(row), _text(row["note"])]
+        for row in found.scores[split].to_dict("records")
+    ]
+    shut = split != found.split
+    yield from _folded(["score", "value", "95 % interval", "how"], lines, "noted", shut=shut)
 
 
 def _per_class(found: Report) -> Iterator[str]:
@@ -230,13 +232,15 @@ def _again(found: Report) -> Iterator[str]:
     yield f'<p class="muted">{escape("; ".join(filter(None, [*ran, ", ".join(versions)])))}</p>'
 
 
-def _folded(head: Sequence[str], lines: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Yield a table; of many lines it is shut until the reader opens it."""
-    if len(lines) <= _MOST_OPEN:
-        yield from page_table(head, lines)
+def _folded(
+    head: Sequence[str], lines: Sequence[Sequence[str]], kind: str = "", *, shut: bool = False
+) -> Iterator[str]:
+    """Yield a table; of many lines, or where it matters less, it is shut until somebody looks."""
+    if len(lines) <= _MOST_OPEN and not shut:
+        yield from page_table(head, lines, kind)
         return
     yield f"<details><summary>{len(lines):,} lines</summary>"
-    yield from page_table(head, lines)
+    yield from page_table(head, lines, kind)
     yield "</details>"
 
 

@@ -44,7 +44,9 @@ def check_names(name: str, alias: str) -> None:
         PromotionError: with what is wrong.
     """
     if not name or re.search(_REFUSED, name):
-        raise PromotionError(f"--name {name!r}: a model's name has no slash, colon, dot, % or quote")
+        raise PromotionError(
+            f"--name {name!r}: a model's name has no slash, colon, dot, % or quote"
+        )
     if not re.fullmatch(r"[A-Za-z0-9_-]+", alias) or re.fullmatch(_RESERVED, alias):
         raise PromotionError(
             f"--as {alias!r}: an alias is of letters, digits, - and _, and not latest or v1"
