@@ -61,7 +61,7 @@ def promote(
     check_names(name, alias)
     _check_delivered(found)
     files = model_folder(store, found)
-    doubts, why = [], list[str]()
+    doubts, why = list[str](), list[str]()
     for judge in (_of_audit, lambda one: _of_champion(store, one, f"{alias}:{name}", progress)):
         passed, words = judge(found)
         (why if passed else doubts).append(words)

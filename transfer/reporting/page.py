@@ -2,7 +2,7 @@
 
 import base64
 import math
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -244,11 +244,11 @@ def _folded(
     yield "</details>"
 
 
-def _span(row: Mapping[Hashable, Any]) -> str:
+def _span(row: Mapping[Any, Any]) -> str:
     return f"{_number(row['value'])} {_ends(row)}".strip()
 
 
-def _ends(row: Mapping[Hashable, Any]) -> str:
+def _ends(row: Mapping[Any, Any]) -> str:
     low, high = row["low"], row["high"]
     if low is None or high is None or math.isnan(low) or math.isnan(high):
         return ""
