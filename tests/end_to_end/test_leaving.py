@@ -26,6 +26,7 @@ from transfer.promotion.promote import promote
 from transfer.reporting.again import command
 from transfer.reporting.gathered import gather
 from transfer.reporting.page import as_page
+from transfer.tracking.relocation import relocate
 from transfer.tracking.runs import find_run
 from transfer.tracking.store import open_store
 
@@ -145,6 +146,7 @@ def test_the_command_of_a_report_makes_the_same_recipe_again(first, kept):
 def test_a_run_that_was_not_audited_gets_no_name_unless_forced(first, tmp_path, picture):
     store = open_store(tmp_path / "moved" / "runs")
     shutil.copytree(first.out, store.out)
+    assert relocate(store) >= 2  # else the copy would write where it came from
     with pytest.raises(PromotionError, match="its rows were not audited"):
         promote(store, first.name, "champion", Silent())
 
