@@ -30,6 +30,7 @@ TOLERANCE = 1e-4
 
 _TIMED = (1, 32)  # pictures at once
 _SECONDS, _FEWEST = 1.0, 5  # of timing, and calls
+_INT8 = " int8"  # behind the name of a format
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,7 @@ def export(order: Order, store: Store, progress: Progress) -> Export:
         for each in files:
             card["files"][each.file] = {
                 "largest_difference": each.difference,
-                "normalizes": each.format != "safetensors",
+                "normalizes": FORMATS[each.format.removesuffix(_INT8)].normalizes,
             }
         (folder / NAME).write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
     return Export(tuple(files), evidence.what, headline)
@@ -182,7 +183,7 @@ def _of_eight_bits(
                     "allow more"
                 )
             difference = _difference(says, portable, evidence)
-            found = _measured(f"{name} int8", path, says, evidence, difference)
+            found = _measured(name + _INT8, path, says, evidence, difference)
             yield replace(found, drop=drop)
 
 
