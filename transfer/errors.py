@@ -17,6 +17,8 @@
   + RunNotFoundError      no run of that name
   + ComparisonError       runs that cannot be compared
   + OutputError           a place that cannot be written to
+  + ExportError           a model that cannot leave in a format, or would say something else there
+  + PromotionError        a run that nothing shows to be fit for a name
   + FetchError            a data set that cannot be fetched, or is not what its card says
   + ProcessError          processes that cannot go on together
 """
@@ -88,6 +90,14 @@ class ComparisonError(TransferError, ValueError):
 
 class OutputError(TransferError, OSError):
     """A place that cannot be written to."""
+
+
+class ExportError(TransferError, ValueError):
+    """A model that cannot leave in a format, or would say something else there."""
+
+
+class PromotionError(TransferError, ValueError):
+    """A run that nothing shows to be fit for the name it shall have."""
 
 
 class FetchError(TransferError, RuntimeError):

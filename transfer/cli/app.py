@@ -16,10 +16,13 @@ from transfer.cli import (
     check,
     compare,
     data,
+    export,
     fit,
     gap,
     ladder,
     new,
+    promote,
+    report,
     runs,
     ship,
     sweep,
@@ -54,12 +57,12 @@ app = typer.Typer(
 )
 _LEARN, _LOOK, _USE, _EXTEND = "Learn", "Look", "Use", "A task of your own"
 app.command("demo", rich_help_panel=_LEARN)(fit.demo)
+app.command("audit", rich_help_panel=_LEARN)(audit.audit)
 app.command("fit", rich_help_panel=_LEARN)(fit.fit)
 app.command("resume", rich_help_panel=_LEARN)(fit.resume)
 app.command("gap", rich_help_panel=_LEARN)(gap.gap)
 app.command("ladder", rich_help_panel=_LEARN)(ladder.ladder)
 app.command("sweep", rich_help_panel=_LEARN)(sweep.sweep)
-app.command("audit", rich_help_panel=_LEARN)(audit.audit)
 app.command("recipe", rich_help_panel=_LEARN)(fit.recipe)
 app.command("tasks", rich_help_panel=_LEARN)(tasks.tasks)
 app.command("backbones", rich_help_panel=_LEARN)(backbones.backbones)
@@ -68,11 +71,14 @@ app.command("fetch", rich_help_panel=_LEARN)(data.fetch)
 app.command("samples", rich_help_panel=_LEARN)(data.samples)
 app.command("runs", rich_help_panel=_LOOK)(runs.runs)
 app.command("compare", rich_help_panel=_LOOK)(compare.compare)
+app.command("report", rich_help_panel=_LOOK)(report.report)
 app.command("ui", rich_help_panel=_LOOK)(runs.ui)
 app.add_typer(runs.store, name="store", rich_help_panel=_LOOK)
 app.add_typer(cache.cache, name="cache", rich_help_panel=_LOOK)
 app.command("predict", rich_help_panel=_USE)(ship.predict)
 app.command("evaluate", rich_help_panel=_USE)(ship.evaluate)
+app.command("promote", rich_help_panel=_USE)(promote.promote)
+app.command("export", rich_help_panel=_USE)(export.export)
 app.command("new", rich_help_panel=_EXTEND)(new.new)
 app.command("check", rich_help_panel=_EXTEND)(check.check)
 

@@ -2,6 +2,7 @@
 
 import math
 import os
+import shlex
 from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 store = typer.Typer(help="Look after the run store.", no_args_is_help=True)
+_SHOWN_LOST = 5
 _COLUMNS = ("name", "task", "backbone", "strategy", "val", "test", "images_per_second", "started")
 
 
@@ -85,6 +87,50 @@ def sync(store_folder: StoreFolder = Path("mlruns"), tracking_uri: TrackingUri =
     opened = open_store(store_folder, tracking_uri)
     sent = send(opened, Terminal())
     OUT.print(f"sent       {sent} run(s) to {opened.address}")
+
+
+@store.command("check")
+def check(store_folder: StoreFolder = Path("mlruns")) -> None:
+    """Say whether the store finds its files; nothing is written."""
+    from transfer.tracking.relocation import check as look  # noqa: PLC0415  # help must be fast
+    from transfer.tracking.store import open_store  # noqa: PLC0415
+
+    opened = open_store(store_folder)
+    found = look(opened)
+    OUT.print(
+        f"found      {found.kept} folder(s) of runs and models where the store thinks they are"
+    )
+    for address, count in found.moved.items():
+        OUT.print(f"moved      {count} folder(s) from {address} to {opened.artifacts}")
+    for address in found.lost[:_SHOWN_LOST]:
+        OUT.print(f"lost       {address}")
+    if len(found.lost) > _SHOWN_LOST:
+        OUT.print(f"           and {len(found.lost) - _SHOWN_LOST} more")
+    for folder in found.file_stores:
+        OUT.print(f"old store  {folder}, of a file store that MLflow no longer writes")
+    if found.moved:
+        OUT.print(f"next       transfer store relocate --store {shlex.quote(str(store_folder))}")
+    if found.file_stores:
+        source, target = opened.out, opened.out.with_name(f"{opened.out.name}-migrated.db")
+        words = ["--source", str(source), "--target", f"sqlite:///{target}"]
+        OUT.print(f"next       mlflow migrate-filestore {shlex.join(words)}")
+    if found.lost:
+        raise typer.Exit(1)
+
+
+@store.command("relocate")
+def relocate(store_folder: StoreFolder = Path("mlruns")) -> None:
+    """Have a store whose folder was moved, or copied, find its files where they are now."""
+    from transfer.tracking.relocation import relocate as move  # noqa: PLC0415  # help must be fast
+    from transfer.tracking.store import open_store  # noqa: PLC0415
+
+    opened = open_store(store_folder)
+    moved = move(opened)
+    if not moved:
+        OUT.print("relocated  nothing: what is here is where the store thinks it is")
+        return
+    OUT.print(f"relocated  {moved} folder(s) of runs and models to {opened.artifacts}")
+    OUT.print(f"           as it was: {opened.database}.before-relocation")
 
 
 def _check_column(name: str) -> None:

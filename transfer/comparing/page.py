@@ -23,11 +23,17 @@ h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2.2rem; }
 th, td { padding: .3rem .8rem .3rem 0; text-align: right; border-bottom: 1px solid var(--line);
   white-space: nowrap; font-variant-numeric: tabular-nums; }
 th:first-child, td:first-child, .text, .noted :last-child { text-align: left; }
-.noted td:last-child { white-space: normal; min-width: 8rem; } th { color: var(--muted); }
+.noted td:last-child { white-space: normal; min-width: 18rem; } th { color: var(--muted); }
 .muted, li, figcaption { color: var(--muted); font-size: .9rem; }
 .rows { display: grid; grid-template-columns: repeat(auto-fill, minmax(11rem, 1fr)); gap: 1rem; }
 figure { margin: 0; overflow-wrap: anywhere; } figure img { width: 112px; height: 112px; }
 .right { color: var(--good); } .wrong { color: var(--bad); }
+summary { cursor: pointer; margin: .6rem 0; }
+.drawn { min-width: 36rem; max-width: 100%; border-radius: 6px; }
+.mistake { display: grid; grid-template-columns: repeat(auto-fill, minmax(7.5rem, 1fr)); gap: .8rem;
+  padding: .8rem 0; border-bottom: 1px solid var(--line); }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; border-left: 4px solid var(--line);
+  padding-left: .8rem; }
 """
 
 

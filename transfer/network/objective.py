@@ -221,7 +221,9 @@ def _ordinal(logits: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
 
 def _ordinal_probabilities(logits: Tensor) -> Tensor:
     # P(class > k) cannot rise with k: the running minimum puts thresholds in order that are not.
-    above = logits.sigmoid().cummin(dim=1).values
+    # As one minimum for each threshold, for ONNX has no running one.
+    steps = range(1, logits.shape[1] + 1)
+    above = torch.stack([logits.sigmoid()[:, :step].amin(dim=1) for step in steps], dim=1)
     ends = torch.ones_like(above[:, :1]), torch.zeros_like(above[:, :1])
     bounds = torch.cat([ends[0], above, ends[1]], dim=1)
     return bounds[:, :-1] - bounds[:, 1:]

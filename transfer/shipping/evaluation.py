@@ -12,7 +12,7 @@ from transfer.plan import judging_of, read_rows
 from transfer.plugin.task import Task
 from transfer.progress import Progress
 from transfer.samples.manifest import Manifest
-from transfer.samples.predictions import Predictions, over_classes
+from transfer.samples.predictions import Predictions, Said, over_classes
 from transfer.samples.target import CODES, encode_labels
 from transfer.scoring.intervals import Score, per_class_table
 from transfer.shipping.predictor import Predictor
@@ -63,17 +63,21 @@ def evaluate_rows(
     Raises:
         ManifestError: it has a class that the network does not know and cannot do without.
     """
-    kind = predictor.target
-    names = {name for label in set(manifest.rows["label"]) for name in CODES[kind].names(label)}
-    unknown = sorted(names - set(predictor.classes))
-    if unknown and not CODES[kind].strangers:
-        raise ManifestError(
-            f"{str(manifest.root)!r} has class(es) {unknown} that the run does not know; it knows "
-            f"{list(predictor.classes)}"
-        )
-    classes = (*predictor.classes, *unknown)
+    _classes(predictor, manifest)  # a class too many is told before hours of predicting
     said = predictor.answer(manifest.all_rows(), progress)
-    predictions = Predictions(
+    predictions = beside_truth(predictor, manifest, Said(said.probabilities, said.embeddings))
+    scores = judging_of(task, predictor.recipe, predictor.target).scores(predictions)
+    return Evaluation(len(manifest), scores, per_class_table(predictions), predictions)
+
+
+def beside_truth(predictor: Predictor, manifest: Manifest, said: Said) -> Predictions:
+    """Return what `predictor` said of all rows of `manifest` beside what is true of them.
+
+    Raises:
+        ManifestError: it has a class that the network does not know and cannot do without.
+    """
+    kind, classes = predictor.target, _classes(predictor, manifest)
+    return Predictions(
         classes=classes,
         keys=manifest.rows["key"].to_numpy(dtype=np.str_),
         groups=manifest.group_numbers(),
@@ -85,5 +89,16 @@ def evaluate_rows(
         decisions=predictor.decisions,
         facts=manifest.facts(np.arange(len(manifest))),
     )
-    scores = judging_of(task, predictor.recipe, kind).scores(predictions)
-    return Evaluation(len(manifest), scores, per_class_table(predictions), predictions)
+
+
+def _classes(predictor: Predictor, manifest: Manifest) -> tuple[str, ...]:
+    """Return the classes of the network, and behind them those of strangers."""
+    code = CODES[predictor.target]
+    names = {name for label in set(manifest.rows["label"]) for name in code.names(label)}
+    unknown = sorted(names - set(predictor.classes))
+    if unknown and not code.strangers:
+        raise ManifestError(
+            f"{str(manifest.root)!r} has class(es) {unknown} that the run does not know; it knows "
+            f"{list(predictor.classes)}"
+        )
+    return (*predictor.classes, *unknown)

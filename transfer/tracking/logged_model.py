@@ -2,7 +2,7 @@
 
 import base64
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -28,7 +28,7 @@ _PICTURE = base64.b64decode(  # 8 x 8 px, white, PNG
     "gg=="
 )
 _CODE = Path(__file__).parents[1] / "shipping" / "served_model.py"
-_NEEDS = (
+_RUNS_WITH = (  # this framework installed beside it
     "torch",
     "timm",
     "numpy",
@@ -91,15 +91,32 @@ def _upload(
 ) -> "LoggedModel":
     with TemporaryDirectory(prefix=SENDING, dir=local.folder.parent) as place:
         saved = Path(place) / "saved"
-        _save(saved, local.folder, model, at.run_id)
+        save(saved, local.folder, model, at.run_id)
         client.log_model_artifacts(model.model_id, str(saved))
     client.set_logged_model_tags(model.model_id, {VERSION_TAG: local.version})
     ready = mlflow_module("mlflow.entities").LoggedModelStatus.READY
     return client.finalize_logged_model(model.model_id, ready)
 
 
-def _save(path: Path, folder: Path, model: "LoggedModel", run_id: str) -> None:
-    """Write the model of `folder` to `path` in MLflow's own layout."""
+def save(
+    path: Path,
+    files: Path,
+    model: "LoggedModel",
+    run_id: str,
+    *,
+    needs: Sequence[str] = _RUNS_WITH,
+    code: Sequence[Path] = (),
+) -> None:
+    """Write a model to `path` in MLflow's own layout.
+
+    Args:
+        path: of a folder that is not there yet.
+        files: the model's own, as a run keeps them.
+        model: as MLflow knows it.
+        run_id: whose it is.
+        needs: packages that it runs with, each pinned to the version that is here.
+        code: folders and files that travel with it, and are found first.
+    """
     import pandas as pd  # noqa: PLC0415  # as late as MLflow, which brings it along
 
     models = mlflow_module("mlflow.models")
@@ -113,10 +130,11 @@ def _save(path: Path, folder: Path, model: "LoggedModel", run_id: str) -> None:
         path=str(path),
         mlflow_model=about,
         python_model=str(_CODE),
-        artifacts={"model": folder.as_uri()},
-        pip_requirements=[_pinned(name) for name in _NEEDS],
+        artifacts={"model": files.as_uri()},
+        pip_requirements=[_pinned(name) for name in needs],
         signature=_signature(),
         input_example=pd.DataFrame({"image": [_PICTURE]}),  # shows what to send to a served model
+        code_paths=[str(each) for each in code] or None,
     )
     flavor = about.flavors["python_function"]
     flavor["model_code_path"] = _CODE.name  # MLflow writes down where they lay on this machine

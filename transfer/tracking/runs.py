@@ -19,6 +19,7 @@ from transfer.tracking.delivery import RECORD_TAG
 from transfer.tracking.door import answering, mlflow_module
 from transfer.tracking.logged_model import MODEL_FILES, VERSION_TAG, find_model
 from transfer.tracking.record import Record
+from transfer.tracking.registry import run_of_alias
 from transfer.tracking.store import Store, connect
 from transfer.tracking.stored_runs import (
     OURS,
@@ -61,6 +62,7 @@ _COLUMNS = (
 def find_run(store: Store, run: str) -> StoredRun:
     """Return the run with this name, id or start of an id (6 characters or more), or the "last".
 
+    Where no run is called so, "ALIAS:NAME" is the run of the registered model NAME with that alias.
     The last is never a part of another run, nor a comparison.
     Both ids find a run: MLflow's and that of its record, which the tracker gave when it started.
 
@@ -77,6 +79,8 @@ def find_run(store: Store, run: str) -> StoredRun:
     found = [one for one in known if _fits(one, run)]
     exact = [one for one in found if run in one.ids]
     found = exact or (sorted(found, key=_is_aside)[:1] if run == LAST else found)
+    if not found and (promoted := run_of_alias(store, run)) is not None:
+        return find_run(store, promoted)
     if not found:
         raise RunNotFoundError(_not_found(store, run))
     if len(found) > 1:

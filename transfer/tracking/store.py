@@ -149,11 +149,28 @@ def connect(store: Store) -> "MlflowClient":
     if store.is_server:
         return client(tracking_uri=store.uri, registry_uri=store.uri)
     mlflow_module("mlflow.store.tracking.sqlalchemy_store")  # else imported where forks do not wait
-    with _alone_in(store), answering(store.address):
+    with alone_in(store), answering(store.address):
         if store.database is not None:
             _make(store.database)
             _migrate(store.database)
         return client(tracking_uri=store.uri, registry_uri=store.uri)
+
+
+@contextmanager
+def alone_in(store: Store) -> Iterator[None]:
+    """Keep other processes out: three of four that make the same fresh database at once die."""
+    lock = FileLock(store.out / "store.lock", timeout=_LOCK_SECONDS)
+    try:
+        store.out.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout as error:
+        raise StoreError(f"another process has kept {lock.lock_file!r} for minutes") from error
+    except OSError as error:
+        raise unwritable(store, error) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def experiment_id(client: "MlflowClient", store: Store, name: str) -> str:
@@ -173,23 +190,6 @@ def experiment_id(client: "MlflowClient", store: Store, name: str) -> str:
     if experiment.lifecycle_stage == "deleted":
         client.restore_experiment(experiment.experiment_id)  # a new run must have a home
     return str(experiment.experiment_id)
-
-
-@contextmanager
-def _alone_in(store: Store) -> Iterator[None]:
-    """Keep other processes out: three of four that make the same fresh database at once die."""
-    lock = FileLock(store.out / "store.lock", timeout=_LOCK_SECONDS)
-    try:
-        store.out.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    except Timeout as error:
-        raise StoreError(f"another process has kept {lock.lock_file!r} for minutes") from error
-    except OSError as error:
-        raise unwritable(store, error) from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _make(database: Path) -> None:

@@ -1,0 +1,1 @@
+"""How a run leaves as a model that needs nothing of this framework."""

@@ -1,0 +1,1 @@
+"""How a run becomes the one that is used, under a name."""
