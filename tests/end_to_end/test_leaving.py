@@ -105,7 +105,7 @@ def test_a_report_tells_all_of_a_run_and_needs_nothing_else(page, first):
     value, low, high = (result.test[f"balanced_accuracy{end}"] for end in ("", "_low", "_high"))
     assert f"balanced_accuracy {value:.3f} [{low:.3f}, {high:.3f}] on test" in text
     for part in (
-        first.name, str(first.data), result.digest, first.odd_class, "not audited", "GMACs",
+        first.name, str(first.data), result.digest, first.odd_class, "clean", "GMACs",
         "Scores on test", "Each class on test", "Make it again", "transfer fit",
     ):  # fmt: skip
         assert part in text
@@ -143,16 +143,14 @@ def test_the_command_of_a_report_makes_the_same_recipe_again(first, kept):
     assert words[words.index("--data") + 1] == str(first.data)
 
 
-def test_a_run_that_was_not_audited_gets_no_name_unless_forced(first, tmp_path, picture):
+def test_a_clean_run_gets_a_name_and_travels_with_its_code(first, tmp_path, picture):
     store = open_store(tmp_path / "moved" / "runs")
     shutil.copytree(first.out, store.out)
     assert relocate(store) >= 2  # else the copy would write where it came from
-    with pytest.raises(PromotionError, match="its rows were not audited"):
-        promote(store, first.name, "champion", Silent())
 
-    done = promote(store, first.name, "champion", Silent(), name="chips", force=True)
+    done = promote(store, first.name, "champion", Silent(), name="chips")
 
-    assert (done.version, done.forced, done.address) == ("1", True, "models:/chips@champion")
+    assert (done.version, done.forced, done.address) == ("1", False, "models:/chips@champion")
     with pytest.raises(PromotionError, match="is champion:chips already"):
         promote(store, first.name, "champion", Silent(), name="chips", force=True)
     own = transfer.load(first.name, store=first.out).predict([picture])
