@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
 from transfer.plan import Plan
+from transfer.samples.leaks import CLEAN
 from transfer.samples.manifest import SPLITS
 from transfer.scoring.intervals import Score
 
@@ -52,7 +53,7 @@ def _about(plan: Plan, ended: str, epoch: int | None) -> str:
         "task": plan.task.name,
         "data": f"{len(manifest):,} pictures, {apart}; digest {manifest.digest()}",
         "classes": _classes(plan),
-        "split": sizes,
+        "split": f"{sizes}; rows: {plan.audit}",
         "network": f"{recipe.backbone} at {recipe.size} px, weights: {recipe.weights}",
         "ended": ended + ("" if epoch is None else f"; kept {_kept(epoch)}"),
     }
@@ -85,9 +86,7 @@ def _limits(plan: Plan, scores: Scores) -> Iterator[str]:
     recipe = plan.settled.recipe
     said = {
         "val selected the epoch, so that its scores flatter": "val" in scores,
-        "groups were ignored: what belongs together is in several splits": (
-            recipe.split.ignore_groups
-        ),
+        f"{plan.audit}: what belongs together is in several splits": plan.audit != CLEAN,
         "the starter weights are no substitute for those of ImageNet": recipe.weights == "starter",
         f"{len(plan.broken)} file(s) could not be read and are not in it": bool(plan.broken),
     }

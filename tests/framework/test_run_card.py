@@ -52,7 +52,7 @@ def test_a_card_says_what_was_learned_from_what_and_how_well(plan: Plan) -> None
     text = run_card(plan, scores, ended="stale", epoch=0)
     assert "| data | 6 pictures, in 3 groups; digest " + plan.manifest.digest() in text
     assert "| classes | 2: big\\|dog, cat |" in text
-    assert "| split | train 2, val 2, test 2 |" in text
+    assert "| split | train 2, val 2, test 2; rows: clean |" in text
     assert "| ended | stale; kept the probe |" in text
     assert "| score | val | test |\n| --- | --- | --- |\n" in text
     assert (

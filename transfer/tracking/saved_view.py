@@ -2,6 +2,8 @@
 
 import json
 
+from transfer.tracking.tracker import AUDIT_TAG
+
 SAVED_VIEW = "scores"
 """The name of the view, in MLflow's menu of views and in the address of its pages."""
 
@@ -29,7 +31,7 @@ def saved_view(headline: str, speed: str, time: int) -> str:
             _column("attributes", "Description"),
             *(_column("metrics", name) for name in (*scores, speed)),
             *(_column("params", name) for name in _SETTINGS),
-            _column("tags", "transfer.data_digest"),
+            *(_column("tags", name) for name in (AUDIT_TAG, "transfer.data_digest")),
         ],
         "orderByKey": _column("metrics", f"val/{headline}"),
         "orderByAsc": False,
