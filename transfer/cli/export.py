@@ -53,8 +53,7 @@ def export(  # noqa: PLR0913  # options, each by its name
         from transfer.exporting.export import export as write  # noqa: PLC0415
         from transfer.tracking.store import open_store  # noqa: PLC0415
 
-        folder = out or Path(f"{Path(run).name}-exported")
-        order = Order(run, tuple(dict.fromkeys(to)), folder, int8, int8_drop, data)
+        order = Order(run, tuple(dict.fromkeys(to)), out, int8, int8_drop, data)
     found = write(order, open_store(store, tracking_uri), Terminal())
     OUT.print(f"held against the run on {found.tried_on}")
     head = [
@@ -73,7 +72,9 @@ def export(  # noqa: PLR0913  # options, each by its name
     ]
     rows = [_cells(each) for each in found.files]
     print_table([head[n] for n in shown], [[row[n] for n in shown] for row in rows])
-    OUT.print(f"wrote      {folder}, with card.json; docs/leaving.md shows how to use each file")
+    OUT.print(
+        f"wrote      {found.folder}, with card.json; docs/leaving.md shows how to use each file"
+    )
 
 
 def _cells(file: "Exported") -> list[str]:

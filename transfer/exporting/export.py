@@ -40,7 +40,7 @@ class Order:
     Attributes:
         run: its name, id or the like.
         formats: names in `FORMATS`.
-        out: folder to make.
+        out: folder to make; None is called after the run.
         int8: also in 8 bits, where the format can.
         int8_drop: the most that the headline on val may fall by that.
         data: where the rows are now; None looks where the run read them.
@@ -48,7 +48,7 @@ class Order:
 
     run: str
     formats: tuple[str, ...]
-    out: Path
+    out: Path | None = None
     int8: bool = False
     int8_drop: float = 0.01
     data: Path | None = None
@@ -93,8 +93,9 @@ class Exported:
 
 @dataclass(frozen=True)
 class Export:
-    """All that was exported, and what it was held against."""
+    """All that was exported, where to, and what it was held against."""
 
+    folder: Path
     files: tuple[Exported, ...]
     tried_on: str
     headline: str
@@ -115,7 +116,8 @@ def export(order: Order, store: Store, progress: Progress) -> Export:
     evidence = evidence_of(manifest, task, recipe, progress)
     headline = run.tags.get(HEADLINE_TAG, "")
     card, files = card_of(portable, run), list[Exported]()
-    with new_folder(order.out) as folder:
+    out = order.out or Path(f"{run.name.replace('/', '-')}-exported")
+    with new_folder(out) as folder:
         for name in order.formats:
             progress.say(f"writing    {name}")
             path = folder / FORMATS[name].file
@@ -131,7 +133,7 @@ def export(order: Order, store: Store, progress: Progress) -> Export:
                 "normalizes": FORMATS[each.format.removesuffix(_INT8)].normalizes,
             }
         (folder / NAME).write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
-    return Export(tuple(files), evidence.what, headline)
+    return Export(out, tuple(files), evidence.what, headline)
 
 
 def _held_against_run(name: str, path: Path, portable: Portable, evidence: Evidence) -> Exported:

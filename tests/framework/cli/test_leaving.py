@@ -24,7 +24,7 @@ def ordered(monkeypatch: pytest.MonkeyPatch) -> list[Order]:
             Exported("onnx", "model.onnx", 44.75, 1e-6, None, {1: 20.04, 32: 400.0}),
             Exported("onnx int8", "model.int8.onnx", 11.2, 0.1, 0.0125, {1: 9.0, 32: 200.0}),
         )
-        return Export(files, "39 of its val rows", "accuracy")
+        return Export(Path("a run-exported"), files, "39 of its val rows", "accuracy")
 
     monkeypatch.setattr("transfer.exporting.export.export", export)
     return orders
@@ -35,7 +35,8 @@ def test_an_export_prints_what_each_file_weighs_says_and_takes(
 ) -> None:
     typed = command_line("export", "a run", "--to", "onnx", "--to", "onnx", "--int8")
     assert typed.code == 0
-    assert ordered == [Order("a run", ("onnx",), Path("a run-exported"), int8=True)]
+    assert ordered == [Order("a run", ("onnx",), None, int8=True)]
+    assert "wrote      a run-exported, with card.json" in typed.out
     assert "held against the run on 39 of its val rows" in typed.out
     table = [line.split() for line in typed.out.splitlines() if "model." in line]
     assert table == [
