@@ -20,7 +20,7 @@ from transfer.cli.app import main
 try:
     main()
 except SystemExit as ended:
-    assert not ended.code, ended.code
+    assert (ended.code or 0) == {code}, ended.code
 """
 
 
@@ -43,7 +43,12 @@ def test_the_package_alone_loads_nothing_heavy() -> None:
     ids=" ".join,
 )
 def test_looking_around_loads_nothing_heavy(arguments: Sequence[str]) -> None:
-    assert not loaded_by(_COMMAND.format(arguments=list(arguments)))
+    assert not loaded_by(_COMMAND.format(arguments=list(arguments), code=0))
+
+
+def test_a_folder_that_is_not_there_is_told_before_anything_heavy_is_loaded() -> None:
+    arguments = ["fit", "labelled_images", "--data", "nowhere"]
+    assert not loaded_by(_COMMAND.format(arguments=arguments, code=2))
 
 
 def test_public_names_are_sorted_and_each_is_there() -> None:

@@ -5,6 +5,14 @@ from typing import Annotated
 
 import typer
 
+from transfer.samples.layouts.presence import check_there
+
+
+def _there(data: Path) -> Path:
+    check_there(data)
+    return data
+
+
 Task = Annotated[str, typer.Argument(metavar="TASK", help="An installed task; see transfer tasks.")]
 Run = Annotated[
     str,
@@ -13,7 +21,10 @@ Run = Annotated[
 Data = Annotated[
     Path,
     typer.Option(
-        "--data", metavar="FOLDER_OR_TABLE", help="Class folders, or a CSV/Parquet table."
+        "--data",
+        metavar="FOLDER_OR_TABLE",
+        help="Class folders, or a CSV/Parquet table.",
+        callback=_there,  # imports take seconds
     ),
 ]
 Out = Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where the run goes.")]

@@ -1,6 +1,5 @@
 """Find out which standard layout a folder has, or say what was found instead."""
 
-import difflib
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from transfer.samples.layouts.folder import (
 from transfer.samples.layouts.kitti import find_kitti, read_kitti
 from transfer.samples.layouts.objects import Annotations, Files
 from transfer.samples.layouts.parquet import find_parquet, holds_pictures, read_parquet
+from transfer.samples.layouts.presence import check_there
 from transfer.samples.layouts.table import TABLE_SUFFIXES, read_table, table_columns
 from transfer.samples.layouts.voc import find_voc, read_voc
 from transfer.samples.layouts.yolo import find_yolo, read_yolo
@@ -71,8 +71,7 @@ def read_layout(
     objects = ObjectSettings() if objects is None else objects
     if data.is_file():
         return _read_file(data, labelling, objects)
-    if not data.exists():
-        raise DataNotFoundError(_no_such(data))
+    check_there(data)
     listing = Listing(data)
     files = Files(data, list_files(listing))
     boxes = {layout: found for layout, (find, _) in _BOXES.items() if (found := find(files))}
@@ -175,17 +174,6 @@ def _tables(folder: Path, names: Sequence[str]) -> list[Path]:
 
 def _is_table(name: str) -> bool:
     return name.lower().endswith(TABLE_SUFFIXES)
-
-
-def _no_such(data: Path) -> str:
-    missing = data.absolute()
-    while not missing.parent.exists():
-        missing = missing.parent
-    around = missing.parent
-    names = [path.name for path in around.iterdir()] if around.is_dir() else []
-    near = difflib.get_close_matches(missing.name, names, n=1)
-    hint = f"did you mean {str(around / near[0])!r}?" if near else f"looked in {str(around)!r}"
-    return f"no folder or table {str(data)!r}; {hint}"
 
 
 def _unknown(found: ClassFolders, tables: list[Path]) -> str:
