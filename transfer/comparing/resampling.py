@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
@@ -165,12 +166,14 @@ def _joined_rows(first: Predictions, second: Predictions) -> Predictions:
 
     A domain may take the rows of a group together, and those of two networks never belong together.
     """
+    facts = [each.facts for each in (first, second) if each.facts is not None]
     return replace(
         first,
         keys=np.concatenate([first.keys, second.keys]),
         groups=np.concatenate([first.groups, second.groups + first.groups.max() + 1]),
         targets=np.concatenate([first.targets, second.targets]),
         probabilities=np.concatenate([first.probabilities, second.probabilities]),
+        facts=pd.concat(facts, ignore_index=True) if len(facts) == 2 else None,  # noqa: PLR2004
     )
 
 

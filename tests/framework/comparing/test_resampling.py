@@ -4,6 +4,7 @@ from dataclasses import replace
 from itertools import product
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
@@ -134,3 +135,19 @@ def test_rows_of_a_patient_are_never_mixed_with_what_another_network_said_of_the
     own = [points(said, _by_patient)["mean"] for said in (first, second)]
     assert np.isclose(np.abs(gaps["mean"]), abs(own[1] - own[0])).any()
     assert set(gaps) == {"mean"}
+
+
+def _of_small_ones(predictions, weights):
+    right = predictions.probabilities.argmax(axis=1) == predictions.targets
+    weights = weights * (predictions.facts["width"] < 30).to_numpy()
+    return {"small/accuracy": weights @ right / weights.sum(axis=1)}
+
+
+def test_a_score_by_facts_of_the_rows_sees_those_of_both_networks(answers):
+    facts = pd.DataFrame({"width": [20, 40, 60] * 20})
+    first, second = (replace(answers(seed, rows=60), facts=facts) for seed in (1, 2))
+    right = [(s.probabilities.argmax(axis=1) == s.targets)[::3] for s in (first, second)]
+    gaps = swapped_gaps([(first, second)], _of_small_ones, replicates=40, seed=0)["small/accuracy"]
+    # No order of sides takes a network further ahead than all rows on which they differ.
+    assert 0 < np.abs(gaps).max() <= (right[0] != right[1]).sum() / 20
+    np.testing.assert_allclose(gaps * 20, np.rint(gaps * 20), atol=1e-9)  # of 20 rows
