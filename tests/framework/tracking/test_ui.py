@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from transfer.errors import StoreError
-from transfer.tracking.store import Store, open_store
+from transfer.tracking.saved_view import SAVED_VIEW_TAG
+from transfer.tracking.store import Store, connect, open_store
 from transfer.tracking.ui import user_interface
 
 
@@ -32,3 +33,15 @@ def test_the_interface_runs_on_this_store_with_one_worker(store: Store) -> None:
     assert f"--backend-store-uri {store.uri}" in command
     assert f"--artifacts-destination {store.artifacts}" in command
     assert "--workers 1" in command
+
+
+def test_the_interface_leads_to_the_scores_of_each_experiment(store: Store) -> None:
+    _, seen = (connect(store).create_experiment(name) for name in ("plain", "seen"))
+    connect(store).set_experiment_tag(seen, SAVED_VIEW_TAG, "{}")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+
+    views = user_interface(store, port=port).views
+
+    address = f"http://127.0.0.1:{port}/#/experiments/{seen}/runs?viewStateShareKey=scores"
+    assert views == {"seen": address}
