@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from transfer.cli.console import OUT, Terminal, print_table
-from transfer.cli.files import whole_file
+from transfer.cli.files import check_suffix, whole_file
 from transfer.cli.fit import Backbone, RecipeFile, Settings, Size, Weights, assignments
 from transfer.cli.options import Data, StoreFolder, Task, TrackingUri
-from transfer.errors import OutputError
 
 if TYPE_CHECKING:
     from transfer.auditing.audit import Audited
@@ -51,8 +50,7 @@ def audit(  # noqa: PLR0913  # options, each by its name
 ) -> None:
     """Look for leaks, copies, shortcuts and label errors. Exit code 1: given splits leak; 0: no."""
     for file, suffix in ((json_file, ".json"), (html, ".html"), (groups_out, ".csv")):
-        if file is not None and file.suffix != suffix:
-            raise OutputError(f"{str(file)!r}: this file is written as {suffix}")
+        check_suffix(file, suffix)
     with OUT.status("loading torch"):
         from transfer.auditing.audit import audit as look  # noqa: PLC0415  # seconds of imports
         from transfer.overlay import Layer, read_layer  # noqa: PLC0415  # likewise

@@ -6,9 +6,8 @@ from typing import Annotated
 import typer
 
 from transfer.cli.console import OUT, Terminal
-from transfer.cli.files import whole_file
+from transfer.cli.files import check_suffix, whole_file
 from transfer.cli.options import Run, StoreFolder, TrackingUri
-from transfer.errors import OutputError
 
 
 def report(
@@ -24,8 +23,7 @@ def report(
     tracking_uri: TrackingUri = None,
 ) -> None:
     """Write a run as one page: data, scores, curves, mistakes, cost, and how to make it again."""
-    if html is not None and html.suffix != ".html":
-        raise OutputError(f"{str(html)!r}: this file is written as .html")
+    check_suffix(html, ".html")
     with OUT.status("reading the run"):
         from transfer.plugin.discovery import load_task  # noqa: PLC0415  # pandas
         from transfer.reporting.gathered import gather  # noqa: PLC0415  # torch
