@@ -18,7 +18,8 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -40,7 +41,7 @@ from transfer.finetuning.stopping import Best, Validation
 from transfer.network.backbone import build_network
 from transfer.network.freezing import BatchStatistics, train_from
 from transfer.network.objective import make_loss
-from transfer.pixels.batches import Batches
+from transfer.pixels.batches import Batch, Batches
 from transfer.pixels.cache import Pictures
 from transfer.pixels.pixel_store import KeptPixels, PixelStore
 from transfer.pixels.views import TrainingViews
@@ -180,8 +181,18 @@ def run_epochs(
     kept: KeptPixels | None,
     compute: Compute,
     on_epoch: Callable[[EpochLog], None],
+    watched: Callable[[Iterator[Batch]], Iterator[Batch]] = iter,
 ) -> None:
-    """Train a new network on `files` as `transfer fit` does, without a look at val."""
+    """Train a new network on `files` as `transfer fit` does, without a look at val.
+
+    Args:
+        recipe: of the run.
+        files: what it learns from.
+        kept: their pixels, where they are on disk.
+        compute: device and precision.
+        on_epoch: hears of each epoch.
+        watched: the batches of an epoch -> the same.
+    """
     numbers = np.arange(len(files))
     pictures = Pictures(
         [Row(path) for path in files],
@@ -199,7 +210,7 @@ def run_epochs(
         threads=compute.threads,
     )
     training = Training(
-        batches=lambda epoch, first: batches.training(numbers, epoch, first=first),
+        batches=lambda epoch, first: watched(batches.training(numbers, epoch, first=first)),
         rows=len(files),
         batches_per_epoch=batches.steps(len(files)),
         loss=LOSS,
@@ -219,21 +230,23 @@ def draw_files(folder: Path, case: Case, steps: int) -> list[Path]:
     """Write the JPEGs of an epoch of `steps`."""
     folder.mkdir()
     files = [folder / f"{number}.jpg" for number in range(steps * case.batch_size)]
-    for number, path in enumerate(files):
-        path.write_bytes(jpeg(number, case.picture))
+    with ProcessPoolExecutor() as pool:
+        list(pool.map(draw_file, files, itertools.repeat(case.picture), chunksize=64))
     return files
 
 
-def jpeg(number: int, size: tuple[int, int]) -> bytes:
-    """Return picture `number`, height x width px; its detail is spread as in photographs."""
-    rng = np.random.default_rng(number)
+def draw_file(path: Path, size: tuple[int, int]) -> None:
+    """Write the picture of the number that is its name, height x width px.
+
+    Its detail is spread as in photographs.
+    """
+    rng = np.random.default_rng(int(path.stem))
     picture = np.full((*size, 3), 128, np.float32)
     for octave in range(1, 9):
         coarse = rng.normal(0, 100 / 1.2**octave, (2**octave + 1, 2**octave + 1, 3))
         picture += cv2.resize(coarse.astype(np.float32), size[::-1])
     pixels = np.clip(picture, 0, 255).astype(np.uint8)
-    encoded: bytes = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes()
-    return encoded
+    path.write_bytes(cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes())
 
 
 def table(measured: dict[str, Measured]) -> str:
@@ -265,19 +278,23 @@ def main() -> None:
     )
     parser.add_argument("--models", nargs="+", choices=CASES, default=list(CASES), metavar="MODEL")
     parser.add_argument("--steps", type=int, default=16, help="batches of an epoch")
+    parser.add_argument("--batch-size", type=int, help="instead of the one of each model")
     parser.add_argument("--repeats", type=int, default=3, help="of the whole sequence")
     asked = parser.parse_args()
 
     compute = choose_compute(TASK.defaults().machine)
     print(f"torch {torch.__version__}, Python {platform.python_version()}, {compute.describe()}\n")
+    cases = {name: CASES[name] for name in asked.models}
+    if asked.batch_size:
+        cases = {n: replace(case, batch_size=asked.batch_size) for n, case in cases.items()}
     measured = {name: Measured() for name in asked.models}
     with tempfile.TemporaryDirectory() as folder:
         files = {
-            name: draw_files(Path(folder, name), CASES[name], asked.steps) for name in asked.models
+            name: draw_files(Path(folder, name), case, asked.steps) for name, case in cases.items()
         }
         for repeat, name in itertools.product(range(asked.repeats), asked.models):
             print(f"{name}, repeat {repeat + 1} of {asked.repeats}", file=sys.stderr)
-            measure(CASES[name], files[name], compute, measured[name])
+            measure(cases[name], files[name], compute, measured[name])
     print(table(measured))
 
 
