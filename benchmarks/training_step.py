@@ -34,10 +34,11 @@ from transfer.cache.block import as_names
 from transfer.cli.console import Terminal
 from transfer.finetuning.checkpoint import Checkpoints
 from transfer.finetuning.devices import Compute, choose_compute, loader_workers
-from transfer.finetuning.finetuner import EpochLog, Trainer, Training
+from transfer.finetuning.finetuner import Trainer
 from transfer.finetuning.interruption import Interruption
 from transfer.finetuning.schedule import build_optimizer
 from transfer.finetuning.stopping import Best, Validation
+from transfer.finetuning.training import EpochLog, Training
 from transfer.network.backbone import build_network
 from transfer.network.freezing import BatchStatistics, train_from
 from transfer.network.objective import make_loss
@@ -236,17 +237,20 @@ def draw_files(folder: Path, case: Case, steps: int) -> list[Path]:
 
 
 def draw_file(path: Path, size: tuple[int, int]) -> None:
-    """Write the picture of the number that is its name, height x width px.
+    """Write the picture of the number that is its name."""
+    path.write_bytes(jpeg(int(path.stem), size))
 
-    Its detail is spread as in photographs.
-    """
-    rng = np.random.default_rng(int(path.stem))
+
+def jpeg(number: int, size: tuple[int, int]) -> bytes:
+    """Return picture `number`, height x width px; its detail is spread as in photographs."""
+    rng = np.random.default_rng(number)
     picture = np.full((*size, 3), 128, np.float32)
     for octave in range(1, 9):
         coarse = rng.normal(0, 100 / 1.2**octave, (2**octave + 1, 2**octave + 1, 3))
         picture += cv2.resize(coarse.astype(np.float32), size[::-1])
     pixels = np.clip(picture, 0, 255).astype(np.uint8)
-    path.write_bytes(cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes())
+    encoded: bytes = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes()
+    return encoded
 
 
 def table(measured: dict[str, Measured]) -> str:

@@ -3,7 +3,7 @@
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from typing import NamedTuple, SupportsFloat
@@ -26,54 +26,11 @@ from transfer.finetuning.mixing import mix
 from transfer.finetuning.overlap import Feed, LateSum
 from transfer.finetuning.schedule import Schedule, build_optimizer, set_learning_rate
 from transfer.finetuning.stopping import Best, Validation
+from transfer.finetuning.training import EpochLog, Training
 from transfer.network.backbone import Network
 from transfer.pixels.batches import Batch
 from transfer.progress import Progress, Step
 from transfer.recipe import Recipe
-
-
-@dataclass(frozen=True)
-class EpochLog:
-    """What one pass over the training rows did.
-
-    Attributes:
-        epoch: 1..epochs; 0 is the probe.
-        loss: mean training loss.
-        lr: learning rate of the head in the last step; 0 for the probe.
-        rows_per_second: read and computed on, scoring left out; 0 where all features were kept.
-        scores: on val, by name.
-        improved: the best so far.
-    """
-
-    epoch: int
-    loss: float
-    lr: float
-    rows_per_second: float
-    scores: dict[str, float]
-    improved: bool
-
-
-@dataclass(frozen=True)
-class Training:
-    """What the loop needs besides a network; each is given by the stage that owns it.
-
-    Attributes:
-        batches: (epoch, number of its first batch) -> training batches.
-        rows: how many rows an epoch has, for all processes together.
-        batches_per_epoch: into how many batches they are divided.
-        loss: logits, targets, share of the training that is over -> mean loss, a scalar.
-        prepare: (network, epoch) sets what trains in it, batch statistics included.
-        validate: network -> what it says on val; leaves it in eval mode.
-        on_epoch: hears of each epoch, once it is in a checkpoint; may raise `Stopped`.
-    """
-
-    batches: Callable[[int, int], Iterator[Batch]]
-    rows: int
-    batches_per_epoch: int
-    loss: Callable[[Tensor, Tensor, float], Tensor]
-    prepare: Callable[[Network, int], None]
-    validate: Callable[[Network], Validation]
-    on_epoch: Callable[[EpochLog], None]
 
 
 @dataclass(frozen=True)
@@ -271,7 +228,10 @@ class Trainer:
         self._training.on_epoch(log)
 
     def _step(self, group: list[Batch], rows: int, shown: Step) -> None:
-        """Take one step over `rows` rows, those of `group` among them; no number, no step."""
+        """Take one step over `rows` rows, those of `group` among them; no number, no step.
+
+        On a card that is one step late, and ends the training all the same.
+        """
         at = self._position
         set_learning_rate(self._optimizer, self._schedule.rate(self._done))
         self._optimizer.zero_grad(set_to_none=True)

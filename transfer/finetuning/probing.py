@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from transfer.errors import TrainingError
 from transfer.finetuning.features import Read
-from transfer.finetuning.finetuner import EpochLog
 from transfer.finetuning.lesson import Host, Lesson
 from transfer.finetuning.probe import Labelled, fit_head
 from transfer.finetuning.stopping import Best
+from transfer.finetuning.training import EpochLog
 from transfer.network.backbone import Network
 from transfer.network.freezing import freeze_backbone
 from transfer.pixels.batches import Batch

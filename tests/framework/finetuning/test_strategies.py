@@ -19,10 +19,10 @@ from transfer.finetuning.checkpoint import Checkpoints
 from transfer.finetuning.devices import Compute
 from transfer.finetuning.ending import Ending
 from transfer.finetuning.features import FeatureCache
-from transfer.finetuning.finetuner import EpochLog
 from transfer.finetuning.interruption import Interruption
 from transfer.finetuning.lesson import Host, Learned, Lesson
 from transfer.finetuning.strategies import WAYS, learn
+from transfer.finetuning.training import EpochLog
 from transfer.network.backbone import Network
 from transfer.network.objective import OBJECTIVES, Loss, make_loss
 from transfer.pixels.batches import Batch, Batches
