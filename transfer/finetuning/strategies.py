@@ -79,7 +79,8 @@ def learn(network: Network, lesson: Lesson, recipe: Recipe, host: Host) -> Learn
     if state is None and way.adapts:
         _adapt(network, lesson, recipe, host)
     if state is None and way.probes:
-        logs.append(probe(network, lesson, recipe, host, best))
+        goes_on = way.trains is not None
+        logs.append(probe(network, lesson, recipe, host, best, goes_on=goes_on))
     if way.trains is None:
         for log in logs:
             host.on_epoch(log)
