@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
 from pathlib import Path, PurePosixPath
@@ -132,13 +132,8 @@ class ClassFolders:
             for folder in self.beside
             if (pictures := folder.pictures)
         ]
-        others: Counter[str] = Counter()
-        for folder in (*self.classes, *self.beside):
-            shown = {*folder.pictures}
-            others.update(suffix_of(file) for file in folder.files if file not in shown)
-        if others:
-            kinds = ", ".join(suffix or "no suffix" for suffix, _ in others.most_common(5))
-            notes.append(f"left aside {others.total():,} file(s) that are no pictures ({kinds})")
+        if others := _no_pictures((*self.classes, *self.beside)):
+            notes.append(f"left aside {others}")
         if bare := [folder.name for folder in self.classes if not folder.pictures]:
             notes.append(f"no pictures in {len(bare)} class folder(s), first {bare[0]!r}")
         return tuple(notes)
@@ -188,24 +183,50 @@ def list_class_folders(listing: Listing) -> ClassFolders:
     return ClassFolders(root, classes, around)
 
 
-def list_pictures(places: Sequence[Path]) -> list[Path]:
+def list_pictures(
+    places: Sequence[Path], warn: Callable[[str], None] = lambda _: None
+) -> list[Path]:
     """Return files as they are given, and in place of a folder the pictures below it, sorted.
+
+    Args:
+        places: files of any kind, and folders.
+        warn: told of files in the folders that are left aside.
 
     Raises:
         DataNotFoundError: a place does not exist, or no picture is found.
     """
     if missing := [str(place) for place in places if not place.exists()]:
         raise DataNotFoundError(f"no such file or folder: {', '.join(map(repr, missing[:5]))}")
+    folders = {
+        place: Folder("", list_files(Listing(place)), root=place)
+        for place in places
+        if place.is_dir()
+    }
     found: list[Path] = []
     for place in places:
-        if place.is_dir():
-            names = list_files(Listing(place))
-            found += [place / name for name in Folder("", names, root=place).pictures]
-        else:
-            found.append(place)
+        inside = folders.get(place)
+        found += [place / name for name in inside.pictures] if inside else [place]
+    others = _no_pictures(folders.values())
+    advice = "files that are named themselves are read whatever they are called"
     if not found:
-        raise DataNotFoundError(f"no pictures below {', '.join(repr(str(p)) for p in places)}")
+        where = ", ".join(repr(str(place)) for place in places)
+        aside = f", but {others}; {advice}" if others else ""
+        raise DataNotFoundError(f"no pictures below {where}{aside}")
+    if others:
+        warn(f"left aside {others}; {advice}")
     return found
+
+
+def _no_pictures(folders: Iterable[Folder]) -> str:
+    """Say how many files in the folders are no pictures, and of which kinds; "" if there are none."""
+    others: Counter[str] = Counter()
+    for folder in folders:
+        shown = {*folder.pictures}
+        others.update(suffix_of(file) for file in folder.files if file not in shown)
+    if not others:
+        return ""
+    kinds = ", ".join(suffix or "no suffix" for suffix, _ in others.most_common(5))
+    return f"{others.total():,} file(s) that are no pictures ({kinds})"
 
 
 def _are_splits(root: Path, inside: dict[str, tuple[list[str], list[str]]]) -> bool:
