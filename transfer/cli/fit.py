@@ -202,10 +202,8 @@ def demo(
     weights = None if strategy == "scratch" else "starter"
     # A task that names no size has one for ImageNet weights, too slow for a demo.
     size = None if "size" in load_task(task).recipe.model_fields_set else _STARTER_PX
-    everyday = {
-        "weights": weights, "strategy": strategy, "epochs": epochs, "size": size, "seed": seed,
-    }  # fmt: skip
-    _run(request_of(task, folder, **everyday, out=out))
+    chosen = {"weights": weights, "size": size, "strategy": strategy}
+    _run(request_of(task, folder, None, **chosen, epochs=epochs, seed=seed, out=out))
     OUT.print(f"took       {time.perf_counter() - began:.0f} s")
 
 

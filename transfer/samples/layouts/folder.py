@@ -218,7 +218,7 @@ def list_pictures(
 
 
 def _no_pictures(folders: Iterable[Folder]) -> str:
-    """Say how many files in the folders are no pictures, and of which kinds; "" if there are none."""
+    """Say how many files in the folders are no pictures, and of which kinds; "" of none."""
     others: Counter[str] = Counter()
     for folder in folders:
         shown = {*folder.pictures}
