@@ -1,4 +1,4 @@
-"""What tests of every kind share: the command line, small data, and a tracker that remembers."""
+"""What tests of every kind share: the command line, small data, stores and processes."""
 
 import multiprocessing
 import os
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
-from tempfile import TemporaryDirectory, TemporaryFile
+from tempfile import TemporaryFile
 from typing import IO, Any, NamedTuple
 
 import numpy as np
@@ -24,7 +24,6 @@ from transfer.cli.app import main
 from transfer.progress import Silent
 from transfer.tracking import store as run_store
 from transfer.tracking.door import silence
-from transfer.tracking.tracker import DataInput, RunDescription, Status
 
 # Read by torch when it is imported: pytest-xdist already runs one test process on every core.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -252,50 +251,6 @@ def class_folders(tmp_path: Path) -> Callable[..., Path]:
         return tmp_path / folder
 
     return write
-
-
-class Recorder:
-    """A Tracker that remembers what it is told."""
-
-    def __init__(self) -> None:
-        self.run: RunDescription | None = None
-        self.resumed: str | None = None
-        self.tags: dict[str, str] = {}
-        self.numbers: dict[tuple[str, int], float] = {}
-        self.inputs: list[DataInput] = []
-        self.files: dict[str, bytes] = {}
-        self.model: dict[str, bytes] = {}
-        self.status: Status | None = None
-
-    def start(self, run: RunDescription, resume: str | None = None) -> str:
-        self.run, self.resumed = run, resume
-        return "recorded"
-
-    def tag(self, tags: Mapping[str, str]) -> None:
-        self.tags |= tags
-
-    def log(self, numbers: Mapping[str, float], step: int = 0) -> None:
-        self.numbers |= {(name, step): value for name, value in numbers.items()}
-
-    def read(self, inputs: Sequence[DataInput]) -> None:
-        self.inputs += inputs
-
-    def keep(self, path: str, content: bytes) -> None:
-        self.files[path] = content
-
-    def keep_model(self, write: Callable[[Path], None]) -> None:
-        with TemporaryDirectory() as folder:
-            write(Path(folder))
-            self.model = {path.name: path.read_bytes() for path in Path(folder).iterdir()}
-
-    def finish(self, status: Status) -> str:
-        self.status = status
-        return "recorded"
-
-
-@pytest.fixture
-def recorder() -> Recorder:
-    return Recorder()
 
 
 class Told(Silent):
