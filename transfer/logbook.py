@@ -137,9 +137,7 @@ class Logbook:
         self, split: str, predictions: Predictions, scores: Mapping[str, Score], epoch: int = 0
     ) -> None:
         """Record what the kept weights, those of `epoch`, reach on a split."""
-        self._tracker.log(flat(scores, f"{split}/"), step=epoch)
-        table = pd.DataFrame([{"score": name, **score._asdict()} for name, score in scores.items()])
-        self._keep_table(f"scores/{split}.csv", table)
+        self.score_table(split, scores, epoch)
         of_classes = per_class_table(predictions)
         self._keep_table(f"scores/{split}_per_class.csv", of_classes)
         card = SCORECARDS[predictions.kind]
@@ -151,6 +149,12 @@ class Logbook:
         if "ece" in scores:
             diagram = reliability_diagram(reliability(predictions), scores["ece"].value)
             self._tracker.keep(f"figures/{split}_reliability.png", diagram)
+
+    def score_table(self, split: str, scores: Mapping[str, Score], epoch: int = 0) -> None:
+        """Record scores with their notes, and nothing of the rows that they are of."""
+        self._tracker.log(flat(scores, f"{split}/"), step=epoch)
+        table = pd.DataFrame([{"score": name, **score._asdict()} for name, score in scores.items()])
+        self._keep_table(f"scores/{split}.csv", table)
 
     def card(self, scores: Scores, *, ended: str, epoch: int | None = None) -> None:
         """Keep the card of the run, where MLflow's pages show it; see `run_card`."""

@@ -258,9 +258,9 @@ def _say_what_is_doubtful(
 def _say_what_was_chosen(settled: Settled, progress: Progress) -> None:
     recipe = settled.recipe
     how = " (auto)" if settled.origins.get("weights") == "auto" else ""
-    progress.say(
-        f"network    {recipe.backbone} at {recipe.size} px, weights: {recipe.weights}{how}"
-    )
+    own = settled.origins.get("size") in {"auto", "weights"}
+    size = f"{recipe.size} px{', the size of its weights' if own else ''}"
+    progress.say(f"network    {recipe.backbone} at {size}, weights: {recipe.weights}{how}")
     if recipe.weights == "starter":
         progress.warn(
             f"starter weights ({recipe.backbone}, made at 64 px) let this run offline and are no "

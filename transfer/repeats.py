@@ -17,6 +17,8 @@ from transfer.samples.leaks import CLEAN
 from transfer.samples.manifest import Manifest
 from transfer.samples.predictions import Predictions
 from transfer.scoring.intervals import Score
+from transfer.scoring.judging import Judging
+from transfer.scoring.metrics import SCORECARDS, point_scores
 from transfer.tracking.tracker import Status, Tracker
 
 OUT_OF_FOLD = "out_of_fold"
@@ -35,13 +37,14 @@ class Repeated:
         name: what people call it.
         status: of the run that ended the row: FINISHED where all of them did.
         ended: how that run ended, in words.
-        scores: of the pooled out-of-fold predictions, with `_low` and `_high`; of a learning
-            curve, none.
+        scores: of the pooled out-of-fold predictions, with `_low` and `_high`; of identities, the
+            means over the folds; of a learning curve, none.
         table: one line for each run: which part, how many rows, its name, id and scores.
         parts: what each run found.
         shown: the scores that tell most, the one that selected first.
         notice: what the task wants everyone to know who reads its scores.
         audit: "clean", or what is wrong with the rows that the scores are of.
+        pooled: whether the scores are of predictions put together, and no means over the folds.
     """
 
     run_id: str
@@ -54,6 +57,7 @@ class Repeated:
     shown: tuple[str, ...] = ()
     notice: str = ""
     audit: str = CLEAN
+    pooled: bool = True
 
 
 def fold_plans(plan: Plan, folds: int) -> list[Plan]:
@@ -101,7 +105,9 @@ def cross_validate(
     """Run each fold, and judge what all of them said about the rows they never saw.
 
     The test rows of `plan` are in no run. Out-of-fold rows select nothing: each fold carves a val
-    of its own out of the others. The interval is that of the pooled predictions, by group.
+    of its own out of the others. The interval is that of the pooled predictions, by group. What is
+    judged by embeddings is judged fold by fold, and the scores are the means over the folds,
+    without an interval: distances of one network say nothing beside those of another.
 
     Args:
         plan: of the parent.
@@ -114,6 +120,7 @@ def cross_validate(
         TransferError: as a run does; the parent is closed first.
     """
     plans = fold_plans(plan, folds)
+    compared = SCORECARDS[plan.judging.kind].by_embeddings
     parent = replace(without_test(plan), leaks=())
     logbook = Logbook(parent, tracker, log_pictures=False)
     with closing(tracker, plan.name):
@@ -127,14 +134,18 @@ def cross_validate(
             tracker.log({f"fold/{name}": value for name, value in part.test.items()}, step=number)
         if parts[-1].status == "FINISHED":
             said = {f"fold {n}": part.said["test"] for n, part in enumerate(parts, start=1)}
-            pooled = _pooled(list(said.values()), parent.manifest)
-            intervals = plan.judging.scores(pooled)
-            logbook.scores(OUT_OF_FOLD, pooled, intervals)
-            logbook.drawings(OUT_OF_FOLD, plan.judging.figures(pooled))
+            if compared:
+                intervals = _means([*said.values()], plan.judging)
+                logbook.score_table(OUT_OF_FOLD, intervals)
+            else:
+                pooled = _pooled([*said.values()], parent.manifest)
+                intervals = plan.judging.scores(pooled)
+                logbook.scores(OUT_OF_FOLD, pooled, intervals)
+                logbook.drawings(OUT_OF_FOLD, plan.judging.figures(pooled))
             logbook.predictions(said)
             scores = flat(intervals)
         logbook.card({OUT_OF_FOLD: intervals} if intervals else {}, ended=parts[-1].ended)
-        return finished(plan, tracker, parts, table, scores)
+        return replace(finished(plan, tracker, parts, table, scores), pooled=not compared)
 
 
 def learning_curve(
@@ -208,6 +219,16 @@ def _pooled(parts: Sequence[Predictions], manifest: Manifest) -> Predictions:
     facts = [part.facts for part in parts if part.facts is not None]
     pooled["facts"] = pd.concat(facts, ignore_index=True) if len(facts) == len(parts) else None
     return replace(first, **pooled, thresholds=None)  # each fold has its own
+
+
+def _means(parts: Sequence[Predictions], judging: Judging) -> dict[str, Score]:
+    """Return the mean of each score over the folds that define it, each fold judged by itself."""
+    points = pd.DataFrame([point_scores(said, judging.scorer) for said in parts])
+    note = "mean of {} folds, each judged by its own network's distances; no interval"
+    return {
+        str(name): Score(float(values.mean()), None, None, note.format(values.count()))
+        for name, values in points.items()
+    }
 
 
 def table_of(

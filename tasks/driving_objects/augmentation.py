@@ -3,6 +3,9 @@
 from typing import TYPE_CHECKING
 
 from tasks.driving_objects.settings import Settings
+from transfer import Row
+from transfer.images.likeness import shows_rather
+from transfer.images.pictures import Pixels
 
 if TYPE_CHECKING:
     import albumentations as A
@@ -28,3 +31,10 @@ def augment(size: int, settings: Settings) -> "A.Compose":
     roughest = _ROUGHEST_PX * size / _DESIGNED_FOR_PX
     blur = A.GaussianBlur(sigma_limit=(0.1, roughest), blur_limit=0, p=settings.blur)
     return A.Compose([Mirror(settings.mirrored), moved, light, blur])
+
+
+def label_holds(row: Row, picture: Pixels, view: Pixels) -> bool:
+    """Say whether a view is not mirrored, unless the object may be by the default settings."""
+    if row.label.lower() in Settings().mirrored:
+        return True
+    return not shows_rather(picture[:, ::-1], picture, view)

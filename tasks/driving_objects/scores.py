@@ -22,7 +22,7 @@ def judge(settings: Settings) -> Judge:
     return Judge(
         scores=partial(road_scores, settings=settings),
         remarks=partial(road_remarks, settings=settings),
-        rests_on=partial(_rows_of_pairs, settings=settings),
+        rests_on=partial(_rows_of_parts, settings=settings),
         shown=tuple(f"confused/{text}" for text in settings.costly),
         lower_is_better=frozenset({"confused"}),
     )
@@ -55,13 +55,18 @@ def road_scores(
 
 def road_remarks(predictions: Predictions, *, settings: Settings) -> dict[str, str]:
     """Return how many rows, in how many groups, each of those scores rests on."""
-    pairs = _rows_of_pairs(predictions, settings=settings)
-    parts = pairs | _rows_of_slices(predictions, settings=settings)
+    parts = _rows_of_parts(predictions, settings=settings)
     groups = {name: len(np.unique(predictions.groups[rows])) for name, rows in parts.items()}
     return {
         name: f"{int(rows.sum()):,} rows in {groups[name]:,} group(s)"
         for name, rows in parts.items()
     }
+
+
+def _rows_of_parts(predictions: Predictions, *, settings: Settings) -> dict[str, Mask]:
+    """Return the rows of each score that is of some of them, by its name."""
+    pairs = _rows_of_pairs(predictions, settings=settings)
+    return pairs | _rows_of_slices(predictions, settings=settings)
 
 
 def _rows_of_pairs(predictions: Predictions, *, settings: Settings) -> dict[str, Mask]:

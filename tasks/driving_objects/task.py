@@ -1,7 +1,7 @@
 """The driving objects task on one page."""
 
 from tasks.driving_objects.adapter import read_manifest
-from tasks.driving_objects.augmentation import augment
+from tasks.driving_objects.augmentation import augment, label_holds
 from tasks.driving_objects.facts import measure
 from tasks.driving_objects.samples import write_samples
 from tasks.driving_objects.scores import HEADLINE, judge
@@ -14,6 +14,7 @@ TASK = Task(
     settings=Settings(),
     read_manifest=read_manifest,
     augment=augment,
+    label_holds=label_holds,
     measure=measure,
     headline=HEADLINE,
     judge=judge,

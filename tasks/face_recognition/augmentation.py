@@ -5,6 +5,9 @@ from typing import TYPE_CHECKING
 import cv2
 
 from tasks.face_recognition.settings import Settings
+from transfer import Row
+from transfer.images.likeness import shows_rather
+from transfer.images.pictures import Pixels
 
 if TYPE_CHECKING:
     import albumentations as A
@@ -30,3 +33,10 @@ def augment(size: int, settings: Settings) -> "A.Compose":
     )
     blur = A.GaussianBlur(blur_limit=0, sigma_limit=(size / 320, size / 80), p=settings.blur)
     return A.Compose([A.HorizontalFlip(p=0.5 * settings.flip), place, light, blur])
+
+
+def label_holds(row: Row, picture: Pixels, view: Pixels) -> bool:  # noqa: ARG001  # of everyone
+    """Say whether a view does not stand on its head: nobody is recognised so."""
+    # Of each row of pixels the mean alone, which a mirror leaves as it is.
+    down, seen = (pixels.mean(axis=1, keepdims=True) for pixels in (picture, view))
+    return not shows_rather(down[::-1], down, seen)

@@ -12,7 +12,8 @@ from tasks.face_recognition.gallery_file import GalleryFile
 from tasks.face_recognition.landmarks import COLUMNS, FILE, points_of, read_landmarks
 from transfer import Manifest, Predictor, Row
 from transfer.errors import DataNotFoundError, ImageError, ManifestError, StoreError
-from transfer.samples.layouts.folder import Listing, list_class_folders, list_pictures
+from transfer.samples.layouts.folder import list_class_folders, list_pictures
+from transfer.samples.layouts.listing import Listing
 from transfer.scoring.galleries import Gallery, enough_strangers, threshold_for
 
 _SHOWN = 5

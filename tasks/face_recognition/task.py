@@ -1,7 +1,7 @@
 """The face recognition task on one page."""
 
 from tasks.face_recognition.adapter import read_manifest
-from tasks.face_recognition.augmentation import augment
+from tasks.face_recognition.augmentation import augment, label_holds
 from tasks.face_recognition.judging import judge
 from tasks.face_recognition.landmarks import COLUMNS
 from tasks.face_recognition.reading import read_face
@@ -18,6 +18,7 @@ TASK = Task(
     read_image=read_face,
     reads=COLUMNS,
     augment=augment,
+    label_holds=label_holds,
     judge=judge,
     recipe=Recipe(
         size=64,  # as the starter weights; with others 112 shows all that an aligned face has

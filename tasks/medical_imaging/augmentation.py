@@ -5,6 +5,9 @@ from typing import TYPE_CHECKING
 import cv2
 
 from tasks.medical_imaging.settings import Settings
+from transfer import Row
+from transfer.images.likeness import shows_rather
+from transfer.images.pictures import Pixels
 
 if TYPE_CHECKING:
     import albumentations as A
@@ -28,3 +31,8 @@ def augment(size: int, settings: Settings) -> "A.Compose":  # noqa: ARG001  # vi
         p=1.0,
     )
     return A.Compose([A.HorizontalFlip(p=0.5 * settings.flip), lean, exposure])
+
+
+def label_holds(row: Row, picture: Pixels, view: Pixels) -> bool:  # noqa: ARG001  # of all findings
+    """Say whether a view is not mirrored: the heart has a side, and so has what is found."""
+    return not shows_rather(picture[:, ::-1], picture, view)

@@ -1,7 +1,7 @@
 """The medical imaging task on one page."""
 
 from tasks.medical_imaging.adapter import read_manifest
-from tasks.medical_imaging.augmentation import augment
+from tasks.medical_imaging.augmentation import augment, label_holds
 from tasks.medical_imaging.judge import judge
 from tasks.medical_imaging.samples import write_samples
 from tasks.medical_imaging.settings import Settings
@@ -14,6 +14,7 @@ TASK = Task(
     settings=Settings(),
     read_manifest=read_manifest,
     augment=augment,
+    label_holds=label_holds,
     judge=judge,
     recipe=Recipe(
         framing="pad",

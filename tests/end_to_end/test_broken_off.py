@@ -1,11 +1,8 @@
 """Runs that do not end as planned: interrupted, diverged, on a full disk, or not to be seen."""
 
 import errno
-import os
 import shlex
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,28 +37,20 @@ class Interrupted:
 
 
 @pytest.fixture
-def interrupted(first: Any) -> Interrupted:
+def interrupted(first: Any, start_python: Callable[..., Any]) -> Interrupted:
     """Start a long run and interrupt it when its first epoch is over."""
     name = "broken off é"
-    arguments = [
-        "fit", first.task, "--data", first.data, "--weights", "starter", "--epochs", "1000",
-        "--name", name, "--out", first.out,
-    ]  # fmt: skip
-    with subprocess.Popen(
-        [sys.executable, "-c", HEEDING, *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        encoding="utf-8",
-        env=os.environ | {"PYTHONUTF8": "1", "MLFLOW_DISABLE_TELEMETRY": "true"},
-    ) as process:
-        seen = []
-        for line in process.stdout or ():
-            seen.append(line)
-            if line.startswith("epoch 1/1000"):
-                break
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=120)
+    process = start_python(
+        HEEDING, "fit", first.task, "--data", first.data, "--weights", "starter",
+        "--epochs", "1000", "--name", name, "--out", first.out,
+    )  # fmt: skip
+    seen = []
+    for line in process.stdout:
+        seen.append(line)
+        if line.startswith("epoch 1/1000"):
+            break
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate()
     return Interrupted(name, process.returncode, "".join(seen) + out, err)
 
 

@@ -2,11 +2,8 @@
 
 import hashlib
 import json
-import os
 import shlex
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -65,30 +62,25 @@ class BrokenOff:
 
 
 @pytest.fixture
-def broken_off(first: Any, kept: Callable[[str], Any]) -> Callable[..., BrokenOff]:
+def broken_off(
+    first: Any, kept: Callable[[str], Any], start_python: Callable[..., Any]
+) -> Callable[..., BrokenOff]:
     """Start the first run again, under another name, and send it a signal in the middle."""
 
     def start(name: str, number: signal.Signals) -> BrokenOff:
-        arguments = [
+        process = start_python(
+            _SIGNALLED, int(number), MIDDLE,
             "fit", first.task, "--data", first.data, "--recipe",
             kept(first.name).file("recipe.json"), "--set", "machine.checkpoint_minutes=1e-6",
             "--name", name, "--out", first.out,
-        ]  # fmt: skip
-        with subprocess.Popen(
-            [sys.executable, "-c", _SIGNALLED, str(int(number)), str(MIDDLE), *map(str, arguments)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-            env=os.environ | {"PYTHONUTF8": "1", "MLFLOW_DISABLE_TELEMETRY": "true"},
-        ) as process:
-            seen = []
-            for line in process.stdout or ():
-                seen.append(line)
-                if line == "signalled\n":
-                    break
-            began = time.monotonic()
-            out, err = process.communicate(timeout=120)
+        )  # fmt: skip
+        seen = []
+        for line in process.stdout:
+            seen.append(line)
+            if line == "signalled\n":
+                break
+        began = time.monotonic()
+        out, err = process.communicate()
         return BrokenOff(process.returncode, "".join(seen) + out, err, time.monotonic() - began)
 
     return start

@@ -1,10 +1,9 @@
 """A run of two processes: every row once, one record, and the same bits after an interruption."""
 
 import json
-import runpy
-import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -14,8 +13,6 @@ from transfer.tracking.store import open_store
 from transfer.tracking.stored_runs import search
 
 pytestmark = pytest.mark.slow
-
-START = runpy.run_path(str(Path(__file__).parents[1] / "framework" / "test_launch.py"))["start"]
 
 # All runs by the same two processes, since starting them takes longer than the runs. Of the second
 # run one process alone is told to end, in the middle of a step of the second epoch.
@@ -56,18 +53,20 @@ file.write_text(json.dumps([asdict(replace(result, said={})) for result in resul
 
 
 def test_a_run_of_two_processes(
-    class_folders: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    class_folders: Callable[..., Path],
+    launch_two: Callable[..., Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("TRANSFER_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
     out = tmp_path / "runs"
     data = class_folders({"cat": 21, "dog": 20})
-    first, second = START([sys.executable, "-c", _RUNS, str(data), str(out)], 2)
-    assert (first.returncode, second.returncode) == (0, 0), (first.stderr, second.stderr)
+    first, second = launch_two(_RUNS, data, out)
+    assert (first.code, second.code) == (0, 0), (first.err, second.err)
 
     # One voice, and one result.
-    assert first.stdout.count("computing  cpu, 2 processes of ") == 2
-    assert second.stdout == second.stderr == ""
+    assert first.out.count("computing  cpu, 2 processes of ") == 2
+    assert second.out == second.err == ""
     results = [json.loads((out / f"results {rank}.json").read_text()) for rank in (0, 1)]
     assert results[0] == results[1]
     whole, stopped, resumed = results[0]

@@ -1,7 +1,7 @@
-"""A small task, a plan of it on a handful of pictures, and what carries the plan out."""
+"""A small task, a plan of it on a handful of pictures, what carries it out and hears of it."""
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,6 +17,7 @@ from transfer.plan import Plan, make_plan
 from transfer.plugin.task import Task
 from transfer.progress import Progress, Silent
 from transfer.samples.layouts.detect import read_layout
+from transfer.tracking.tracker import DataInput, RunDescription, Status
 
 SETTINGS = {
     "backbone": "test_resnet", "weights": "none", "strategy": "scratch", "epochs": 2, "size": 32,
@@ -89,3 +90,47 @@ def carry_out(no_run: Callable[[str], Path]) -> Callable[..., RunResult]:
             return run(plan, recorder, told or Silent(), place, **options)
 
     return carry_out
+
+
+class Recorder:
+    """A Tracker that remembers what it is told."""
+
+    def __init__(self) -> None:
+        self.run: RunDescription | None = None
+        self.resumed: str | None = None
+        self.tags: dict[str, str] = {}
+        self.numbers: dict[tuple[str, int], float] = {}
+        self.inputs: list[DataInput] = []
+        self.files: dict[str, bytes] = {}
+        self.model: dict[str, bytes] = {}
+        self.status: Status | None = None
+
+    def start(self, run: RunDescription, resume: str | None = None) -> str:
+        self.run, self.resumed = run, resume
+        return "recorded"
+
+    def tag(self, tags: Mapping[str, str]) -> None:
+        self.tags |= tags
+
+    def log(self, numbers: Mapping[str, float], step: int = 0) -> None:
+        self.numbers |= {(name, step): value for name, value in numbers.items()}
+
+    def read(self, inputs: Sequence[DataInput]) -> None:
+        self.inputs += inputs
+
+    def keep(self, path: str, content: bytes) -> None:
+        self.files[path] = content
+
+    def keep_model(self, write: Callable[[Path], None]) -> None:
+        with TemporaryDirectory() as folder:
+            write(Path(folder))
+            self.model = {path.name: path.read_bytes() for path in Path(folder).iterdir()}
+
+    def finish(self, status: Status) -> str:
+        self.status = status
+        return "recorded"
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    return Recorder()

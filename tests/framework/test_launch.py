@@ -1,10 +1,7 @@
 """Two real processes, as a launcher starts them, beside one."""
 
-import os
 import runpy
-import socket
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,38 +19,18 @@ CASES, teach = TOGETHER["CASES"], TOGETHER["teach"]
 Came = list[dict[str, Any]]
 
 
-def start(command: list[str], size: int) -> list[subprocess.CompletedProcess[str]]:
-    """Start `command` so many times with the variables that every launcher sets."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1])}
-    started = [
-        subprocess.Popen(
-            command,
-            env=os.environ | address | {"RANK": str(rank), "WORLD_SIZE": str(size)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(size)
-    ]
-    said = [process.communicate(timeout=300) for process in started]
-    return [
-        subprocess.CompletedProcess(command, process.returncode, *texts)
-        for process, texts in zip(started, said, strict=True)
-    ]
-
-
 @pytest.fixture(scope="module")
-def came(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Came:
+def came(
+    tmp_path_factory: pytest.TempPathFactory, worker_id: str, launch_two: Callable[..., Any]
+) -> Came:
     """What all cases came to, in each of two processes; started once for all tests."""
     base = tmp_path_factory.getbasetemp()
     folder = (base if worker_id == "master" else base.parent) / "two processes"
     with FileLock(folder.with_suffix(".lock")):
         if not folder.exists():
             folder.mkdir()
-            ended = start([sys.executable, str(FILE), str(folder)], 2)
-            assert [each.returncode for each in ended] == [0, 0], ended
+            ended = launch_two(FILE.read_text(), folder)
+            assert [each.code for each in ended] == [0, 0], ended
     return [torch.load(folder / f"came {rank}.pt", weights_only=True) for rank in range(2)]
 
 
@@ -152,7 +129,7 @@ def test_what_one_process_makes_for_all_may_not_wait_for_the_others(came: Came) 
     assert came[1]["nested"].startswith("ProcessError: process 0 of 2 failed")
 
 
-def test_a_process_that_is_killed_is_missed_at_once() -> None:
+def test_a_process_that_is_killed_is_missed_at_once(launch_two: Callable[..., Any]) -> None:
     script = (
         "import os, signal\n"
         "from transfer.launch import join\n"
@@ -160,7 +137,7 @@ def test_a_process_that_is_killed_is_missed_at_once() -> None:
         "if not processes.share.is_first: os.kill(os.getpid(), signal.SIGKILL)\n"
         "with processes.together(): processes.total(1)\n"
     )
-    first, second = start([sys.executable, "-c", script], 2)
-    assert second.returncode == -9
-    assert first.returncode == 1
-    assert "ProcessError: process 0 of 2 lost the others" in first.stderr
+    first, second = launch_two(script)
+    assert second.code == -9
+    assert first.code == 1
+    assert "ProcessError: process 0 of 2 lost the others" in first.err

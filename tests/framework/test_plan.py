@@ -96,6 +96,8 @@ def test_starter_weights_are_named_for_what_they_are(
 ) -> None:
     plan, told = planned(class_folders({"a": 3, "b": 3}), weights="starter")
     assert plan.settled.recipe.backbone == "resnet10t"
+    said = "network    resnet10t at 64 px, the size of its weights, weights: starter"
+    assert told.lines[0] == said
     assert "no substitute for ImageNet's" in told.notes[0]
 
 

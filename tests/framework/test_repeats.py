@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,10 @@ from transfer.plan import Plan, make_plan
 from transfer.plugin.task import Task
 from transfer.progress import Silent
 from transfer.repeats import _pooled, cross_validate, learning_curve
+from transfer.samples.layouts.detect import read_layout
 from transfer.samples.manifest import Manifest
 from transfer.samples.predictions import Predictions
+from transfer.samples.target import Labelling, TargetKind
 
 pytestmark = pytest.mark.usefixtures("own_caches")
 SETTINGS = {
@@ -224,3 +227,28 @@ def test_what_is_known_of_rows_is_pooled_with_what_was_said_of_them(tmp_path: Pa
     assert pooled.facts is not None
     assert pooled.facts["height"].tolist() == [ord(key) for key in pooled.keys.tolist()]
     assert len(set(pooled.groups.tolist())) == 3
+
+
+def test_identities_are_judged_fold_by_fold_as_no_network_s_distances_are_another_s(
+    class_folders: Callable[..., Path],
+    small_task: Task,
+    no_run: Callable[[str], Path],
+    recorder: Any,
+    runs: Runs,
+) -> None:
+    who = Labelling(TargetKind.IDENTITY)
+    task = replace(small_task, read_manifest=lambda data, _: read_layout(data, who))
+    data = class_folders({"ann": 15, "bob": 15})
+    layers = [Layer("test", SETTINGS)]
+    plan = make_plan(task, data, layers, find_model=no_run, progress=Silent())
+    result = cross_validate(plan, 2, recorder, Silent(), runs)
+    assert not result.pooled
+    for name in ("rank_1", "eer"):
+        alone = [part.test[name] for part in result.parts]
+        assert result.scores[name] == recorder.numbers[f"out_of_fold/{name}", 0]
+        assert result.scores[name] == pytest.approx(np.mean(alone))
+    assert not [name for name in result.scores if name.endswith("_low")]
+    table = pd.read_csv(io.BytesIO(recorder.files["scores/out_of_fold.csv"]))
+    assert set(table["note"]) == {
+        "mean of 2 folds, each judged by its own network's distances; no interval"
+    }

@@ -2,7 +2,8 @@
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -117,28 +118,23 @@ def fit(  # noqa: PLR0913  # the everyday options
     ] = False,
 ) -> None:
     """Fine-tune a network on labelled pictures, score it, and keep the run."""
-    everyday = {
-        "backbone": backbone,
-        "weights": weights,
-        "strategy": strategy,
-        "epochs": epochs,
-        "size": size,
-        "batch_size": batch_size,
-        "lr": lr,
-        "seed": seed,
-    }
     request = request_of(
         task,
         data,
-        everyday,
+        [
+            *(settings or []),
+            *_short_forms({"probe.views": views, "machine.pixels_gb": cache_limit}),
+            *_flags({"machine.deterministic": deterministic, "split.allow_leaks": allow_leaks}),
+        ],
+        backbone=backbone,
+        weights=weights,
+        strategy=strategy,
+        epochs=epochs,
+        size=size,
+        batch_size=batch_size,
+        lr=lr,
+        seed=seed,
         recipe=recipe,
-        settings=assignments(
-            [
-                *(settings or []),
-                *_short_forms({"probe.views": views, "machine.pixels_gb": cache_limit}),
-                *_flags({"machine.deterministic": deterministic, "split.allow_leaks": allow_leaks}),
-            ]
-        ),
         name=name,
         split=split,
         out=out,
@@ -206,21 +202,31 @@ def demo(
     weights = None if strategy == "scratch" else "starter"
     # A task that names no size has one for ImageNet weights, too slow for a demo.
     size = None if "size" in load_task(task).recipe.model_fields_set else _STARTER_PX
-    everyday = {
-        "weights": weights, "strategy": strategy, "epochs": epochs, "size": size, "seed": seed,
-    }  # fmt: skip
-    _run(request_of(task, folder, everyday, out=out, name=None))
+    chosen = {"weights": weights, "size": size, "strategy": strategy}
+    _run(request_of(task, folder, None, **chosen, epochs=epochs, seed=seed, out=out))
     OUT.print(f"took       {time.perf_counter() - began:.0f} s")
 
 
-def request_of(task: str, data: Path, everyday: Mapping[str, Any], **rest: Any) -> "Request":
-    """Return what a person asks for; torch is loaded on the way."""
+def request_of(
+    task: str, data: Path, settings: Sequence[str] | None = None, **options: Any
+) -> "Request":
+    """Return what a person asks for; torch is loaded on the way.
+
+    Args:
+        task: name of an installed task.
+        data: a folder or a table.
+        settings: those of `--set`, as typed.
+        options: fields of a `Request`, and everyday settings by their names in the recipe.
+    """
     with OUT.status("loading torch"):
         from transfer.start import Request  # noqa: PLC0415  # seconds of imports, said aloud
-    return Request(task=task, data=data, everyday=everyday, **rest)
+    own = {field.name for field in fields(Request)}
+    asked = {name: value for name, value in options.items() if name in own}
+    everyday = {name: value for name, value in options.items() if name not in own}
+    return Request(task, data, everyday, settings=assignments(settings), **asked)
 
 
-def assignments(settings: list[str] | None) -> Mapping[str, Any]:
+def assignments(settings: Sequence[str] | None) -> Mapping[str, Any]:
     """Return the settings that `--set` gives, nested."""
     from transfer.overlay import parse_assignments  # noqa: PLC0415  # pydantic; help must be fast
 

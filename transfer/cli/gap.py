@@ -10,7 +10,6 @@ from transfer.cli.fit import (
     Settings,
     Size,
     Weights,
-    assignments,
     request_of,
 )
 from transfer.cli.options import Data, Out, Task, TrackingUri
@@ -31,13 +30,14 @@ def gap(  # noqa: PLR0913  # the everyday options
     tracking_uri: TrackingUri = None,
 ) -> None:
     """Probe the same rows twice, groups whole and groups ignored: is there a leak to be feared?"""
-    everyday = {"backbone": backbone, "weights": weights, "size": size}
     request = request_of(
         task,
         data,
-        everyday,
+        settings,
+        backbone=backbone,
+        weights=weights,
+        size=size,
         recipe=recipe,
-        settings=assignments(settings),
         name=name,
         out=out,
         tracking_uri=tracking_uri,

@@ -17,7 +17,6 @@ from transfer.cli.fit import (
     Size,
     Split,
     Strategy,
-    assignments,
     request_of,
 )
 from transfer.cli.options import Data, Out, Seed, Task, TrackingUri
@@ -87,19 +86,16 @@ def ladder(  # noqa: PLR0913  # the everyday options
     """Probe backbones on the same rows, measure what they cost, and say which one is worth it."""
     check_suffix(json_file, ".json")
     check_suffix(html, ".html")
-    everyday = {
-        "weights": weights,
-        "strategy": strategy,
-        "epochs": epochs,
-        "size": size,
-        "seed": seed,
-    }
     request = request_of(
         task,
         data,
-        everyday,
+        settings,
+        weights=weights,
+        strategy=strategy,
+        epochs=epochs,
+        size=size,
+        seed=seed,
         recipe=recipe,
-        settings=assignments(settings),
         name=name,
         split=split,
         out=out,

@@ -83,7 +83,8 @@ def tell_repeated(result: "Repeated", out: Path, tracking_uri: str | None) -> No
     for part in result.parts:
         OUT.print(f"{part.name}  {scores_line(part.test or part.val, part.shown)}")
     if result.scores:
-        OUT.print(f"pooled     {scores_line(result.scores, result.shown)}")
+        how = "pooled" if result.pooled else "mean"
+        OUT.print(f"{how:<10} {scores_line(result.scores, result.shown)}")
     _warn_with(result)
     runs = f"{len(result.parts)} runs below it; the test rows were not looked at"
     OUT.print(f"run        {result.name} ({result.run_id}), {runs}")

@@ -37,12 +37,21 @@ def predict(
         from transfer.shipping.predictor import load  # noqa: PLC0415  # torch
 
         predictor = load(run, store=store, tracking_uri=tracking_uri)
-    said = predictor.predict(list_pictures(files), Terminal())
+    progress = Terminal()
+    said = predictor.predict(list_pictures(files, progress.warn), progress)
     if out is not None:
         _write(said, out)
         broken = int((said["error"] != "").sum())
         OUT.print(f"wrote      {len(said):,} rows ({broken} unreadable) to {out}")
         return
+    _print(said.head(_SHOWN))
+    if len(said) > _SHOWN:
+        OUT.print(f"           and {len(said) - _SHOWN:,} more; take --out TABLE.csv for all of it")
+
+
+def _print(said: "pd.DataFrame") -> None:
+    """Print what was said of each file; why not, where there is one that could not be read."""
+    columns = ["prediction", "probability", "image", "error"]
     rows = [
         [
             "" if row["error"] else row["prediction"],
@@ -50,11 +59,10 @@ def predict(
             row["image"],
             row["error"],
         ]
-        for row in said.head(_SHOWN).to_dict("records")
+        for row in said.to_dict("records")
     ]
-    print_table(["prediction", "probability", "image", "error"], rows)
-    if len(said) > _SHOWN:
-        OUT.print(f"           and {len(said) - _SHOWN:,} more; take --out TABLE.csv for all of it")
+    shown = len(columns) if any(said["error"]) else len(columns) - 1
+    print_table(columns[:shown], [row[:shown] for row in rows])
 
 
 def evaluate(

@@ -18,7 +18,6 @@ from transfer.cli.fit import (
     Split,
     Strategy,
     Weights,
-    assignments,
     request_of,
 )
 from transfer.cli.ladder import names_in
@@ -82,20 +81,17 @@ def sweep(  # noqa: PLR0913  # the everyday options
 ) -> None:
     """Try settings by a study, choose on val, and test the chosen ones once."""
     check_suffix(json_file, ".json")
-    everyday = {
-        "backbone": backbone,
-        "weights": weights,
-        "strategy": strategy,
-        "epochs": epochs,
-        "size": size,
-        "seed": seed,
-    }
     request = request_of(
         task,
         data,
-        everyday,
+        settings,
+        backbone=backbone,
+        weights=weights,
+        strategy=strategy,
+        epochs=epochs,
+        size=size,
+        seed=seed,
         recipe=recipe,
-        settings=assignments(settings),
         name=name,
         split=split,
         out=out,

@@ -45,8 +45,9 @@ class Weights:
 def choose_weights(settled: Settled, find_model: FindModel) -> Settled:
     """Return the recipe with backbone and weights decided for this machine; nothing is loaded.
 
-    "auto" takes the task's own backbone where its weights are here, else the starter, at the
-    starter's size unless a person gave one. A backbone that a person named is never exchanged.
+    "auto" takes the task's own backbone where its weights are here, else the starter. The starter
+    comes at its own size unless a person gave one. A backbone that a person named is never
+    exchanged.
 
     Args:
         settled: the recipe as given.
@@ -70,7 +71,8 @@ def choose_weights(settled: Settled, find_model: FindModel) -> Settled:
             f"weights = {recipe.weights!r} are of {owner}, not of {recipe.backbone}; "
             f"leave --backbone out or take --backbone {owner}"
         )
-    return settled.with_values("weights", backbone=owner)
+    chosen = settled.with_values("weights", backbone=owner)
+    return _at_starter_s_size(chosen, "weights") if recipe.weights == "starter" else chosen
 
 
 def load_weights(backbone: str, weights: str, find_model: FindModel) -> Weights:
@@ -122,9 +124,13 @@ def _best_here(settled: Settled) -> Settled:
             "them), --weights FILE.safetensors, or --weights none (random)"
         )
     settled = settled.with_values("auto", backbone=starter, weights="starter")
+    return _at_starter_s_size(settled, "auto")
+
+
+def _at_starter_s_size(settled: Settled, origin: str) -> Settled:
     if settled.given("size"):
         return settled
-    return settled.with_values("auto", size=_starter_card()["input_size_px"])
+    return settled.with_values(origin, size=_starter_card()["input_size_px"])
 
 
 def _owner(weights: str, find_model: FindModel) -> str | None:

@@ -43,8 +43,9 @@ class Judge:
         decide: rows that were not fitted on -> numbers by name, such as thresholds. It is asked
             about the calibration rows, else the val rows, and while training about val.
         remarks: what has to be said beside a score, by its name.
-        rests_on: the rows (N,) that a proportion is one of, by its name: where it is exactly 0 or
-            1, which no resample can vary, its interval is Wilson's on their groups.
+        rests_on: the rows (N,) that a score is of, by its name, where it is not all of them. Under
+            20 groups among them it has no interval; and a proportion of exactly 0 or 1, which no
+            resample can vary, has Wilson's on their groups.
         figures: drawings by name, kept as `figures/SPLIT_NAME.png`.
         shown: scores that the end of a run prints beside the headline.
         headline: the score that picks the best epoch where that depends on the settings, higher is

@@ -80,25 +80,30 @@ def score_with_intervals(  # what is resampled, and how
     Args:
         predictions: N rows in G groups.
         scorer: of any scorecard, `per_class_scores`, or a task's own.
-        rests_on: the rows (N,) that bear on a proportion of a task's own, by its name.
+        rests_on: the rows (N,) that bear on a score of a task's own, by its name; unset is all.
+            Their groups alone are counted where it is asked whether they are enough.
         replicates: resamples; 2,000 place the ends to about 3 % of the interval's half-width.
         seed: of the resampling; the same seed gives the same interval.
         level: share of data sets whose interval holds the true score.
     """
     values = point_scores(predictions, scorer)
-    count = len(np.unique(predictions.groups))
-    if count < FEWEST_GROUPS:
-        note = f"{_groups(count)}; {FEWEST_GROUPS} are needed for an interval"
-        bare = {name: Score(value, None, None, note) for name, value in values.items()}
-        return remarked(bare, SCORECARDS[predictions.kind].remarks(predictions))
-    resampled = _resampled_scores(predictions, scorer, replicates, seed)
+    whole = len(np.unique(predictions.groups))
+    counts = {name: len(np.unique(predictions.groups[rows])) for name, rows in rests_on.items()}
+    enough = whole >= FEWEST_GROUPS  # resampling is what takes time
+    resampled = _resampled_scores(predictions, scorer, replicates, seed) if enough else {}
     scores: dict[str, Score] = {}
     for name, value in values.items():
+        count = counts.get(name, whole)
         at_end = _groups_at_end(name, value, predictions, rests_on.get(name))
-        if name not in resampled:
+        few = f"{_groups(count)}; {FEWEST_GROUPS} are needed for an interval"
+        if not enough:
+            scores[name] = Score(value, None, None, few)
+        elif name not in resampled:
             scores[name] = Score(value, None, None, _NO_RESAMPLING)
         elif at_end is not None:
             scores[name] = _wilson(value, at_end, level)
+        elif count < FEWEST_GROUPS:
+            scores[name] = Score(value, None, None, few)
         elif name in _MEANS_OVER_CLASSES:
             found = _percentiles(value, resampled[name], level, count)
             scores[name] = _moved_back(found, resampled[name], predictions)
@@ -208,7 +213,9 @@ def _groups_at_end(
     if value not in ((1.0,) if name in _KAPPAS else (0.0, 1.0)):
         return None  # below 0 kappa goes on
     if rests_on is not None:
-        return len(np.unique(predictions.groups[rests_on]))
+        mean = name.partition("/")[0] in {"balanced_accuracy", "macro_f1"}
+        groups = len(np.unique(predictions.groups[rests_on]))
+        return _groups_behind_mean(predictions, rests_on) if mean else groups
     if name == "accuracy" or name in _KAPPAS:
         return len(np.unique(predictions.groups))
     if name in {"balanced_accuracy", "macro_f1"}:
@@ -238,16 +245,21 @@ def _is_of(targets: Targets, number: int) -> NDArray[np.bool_]:
     return mask
 
 
-def _groups_behind_mean(predictions: Predictions) -> int:
+def _groups_behind_mean(predictions: Predictions, within: NDArray[np.bool_] | None = None) -> int:
     # The variance of a mean over C classes is the sum of p (1 - p) / n_c, over C^2.
-    counts = _groups_of_classes(predictions)
+    counts = _groups_of_classes(predictions, within)
     equivalent = float(len(counts) ** 2 / (1 / counts).sum())
-    return min(round(equivalent), len(np.unique(predictions.groups)))
+    groups = predictions.groups if within is None else predictions.groups[within]
+    return min(round(equivalent), len(np.unique(groups)))
 
 
-def _groups_of_classes(predictions: Predictions) -> NDArray[np.int64]:
-    """Return how many groups have a row of a class, for each class that has any."""
+def _groups_of_classes(
+    predictions: Predictions, within: NDArray[np.bool_] | None = None
+) -> NDArray[np.int64]:
+    """Return how many groups have a row of a class, `within` some, for each class that has any."""
     rows, numbers = occurrences(predictions.targets)
+    if within is not None:
+        rows, numbers = rows[within[rows]], numbers[within[rows]]
     pairs = pd.DataFrame({"class": numbers, "group": predictions.groups[rows]})
     return pairs.groupby("class")["group"].nunique().to_numpy().astype(np.int64)
 

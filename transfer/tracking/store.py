@@ -198,10 +198,29 @@ def _make(database: Path) -> None:
         return
     incoming = database.with_name(f"{database.name}.incoming")
     incoming.unlink(missing_ok=True)
-    mlflow_module().MlflowClient(
-        tracking_uri=f"{_SQLITE}{incoming.as_posix()}"
-    ).search_experiments()
+    with _written_at_once():
+        mlflow_module().MlflowClient(
+            tracking_uri=f"{_SQLITE}{incoming.as_posix()}"
+        ).search_experiments()
+    with incoming.open("rb") as made:
+        os.fsync(made.fileno())
     incoming.replace(database)
+
+
+@contextmanager
+def _written_at_once() -> Iterator[None]:
+    """Let SQLite not wait for the disk, as it would a thousand times in MLflow's migrations."""
+    event, engine = mlflow_module("sqlalchemy.event"), mlflow_module("sqlalchemy.engine").Engine
+
+    def hurry(connection: object, _: object) -> None:
+        if isinstance(connection, sqlite3.Connection):
+            connection.execute("PRAGMA synchronous = OFF")
+
+    event.listen(engine, "connect", hurry)
+    try:
+        yield
+    finally:
+        event.remove(engine, "connect", hurry)
 
 
 def _migrate(database: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from tasks.driving_objects.augmentation import augment
+from tasks.driving_objects.augmentation import augment, label_holds
 from tasks.driving_objects.settings import Settings
 from transfer import Augmentation, Row
 
@@ -96,3 +96,11 @@ def test_lists_are_written_with_commas() -> None:
     assert settings.mirrored == ()
     assert settings.costly == ("a:b", "c:d")
     assert settings.heights == (10, 20)
+
+
+@pytest.mark.parametrize(("label", "holds"), [("Car", True), ("33_turn_right_ahead", False)])
+def test_a_mirrored_sign_is_another_sign(label: str, holds: bool) -> None:  # noqa: FBT001  # as above
+    row, picture = Row(Path("frame.png"), label), _picture().repeat(4, 0).repeat(4, 1)[:64, :64]
+    assert label_holds(row, picture, picture[:, ::-1]) is holds
+    view = augment(64, Settings())
+    assert all(label_holds(row, picture, _draw(view, picture, seed, label)) for seed in range(20))

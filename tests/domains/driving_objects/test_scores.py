@@ -112,3 +112,13 @@ def test_a_pair_that_is_never_confused_still_has_an_interval_by_its_groups(
     assert (score.value, score.low) == (0, 0)
     assert score.high == pytest.approx(1.96**2 / (groups + 1.96**2), rel=1e-3)  # Wilson 1927
     assert f"{of_pair.sum()} rows in {groups} group(s)" in score.note
+
+
+def test_a_slice_of_few_groups_has_no_interval(said: Predictions) -> None:
+    assert said.facts is not None
+    facts = said.facts.assign(height_px=np.where(said.groups < 6, 10, 40))
+    scores = Judging(TargetKind.SINGLE_LABEL, judge(SETTINGS)).scores(replace(said, facts=facts))
+    small, large = (scores[f"balanced_accuracy/height_{end}"] for end in ("under_25", "from_25"))
+    assert small.low is None
+    assert small.note.startswith("6 groups; 20 are needed for an interval")
+    assert large.note.startswith("bootstrap of 24 groups")

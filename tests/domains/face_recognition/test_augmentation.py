@@ -1,12 +1,13 @@
 import random
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.face_recognition.augmentation import augment
+from tasks.face_recognition.augmentation import augment, label_holds
 from tasks.face_recognition.drawing import Person, Session, draw_face
 from tasks.face_recognition.settings import Settings
-from transfer import Augmentation
+from transfer import Augmentation, Row
 
 STILL = {"light": 0.0, "blur": 0.0, "rotate": 0.0, "shift": 0.0}
 
@@ -72,3 +73,9 @@ def test_blur_takes_away_detail_from_its_share_of_the_views() -> None:
     view = augment(112, Settings(**{**STILL, "blur": 0.5, "flip": False}))
     sharp = [np.array_equal(_draw(view, face, seed), face) for seed in range(200)]
     assert 70 < sum(sharp) < 130
+
+
+def test_a_face_on_its_head_is_nobody_s() -> None:
+    row, face, view = Row(Path("face.jpg")), _face(), augment(112, Settings())
+    assert not label_holds(row, face, face[::-1])
+    assert all(label_holds(row, face, _draw(view, face, seed)) for seed in range(20))

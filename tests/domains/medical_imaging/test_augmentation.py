@@ -1,10 +1,12 @@
 import random
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tasks.medical_imaging.augmentation import augment
+from tasks.medical_imaging.augmentation import augment, label_holds
 from tasks.medical_imaging.settings import Settings
+from transfer import Row
 
 STILL = {"rotation": 0, "scale": 0, "contrast": 0}
 
@@ -70,3 +72,10 @@ def test_views_keep_size_depth_and_bands(dtype, bands):
         assert view.shape == (64, 64, bands)
         assert view.dtype == dtype
         assert dtype == np.uint8 or (view.min() >= 0 and view.max() <= 1)
+
+
+def test_a_heart_on_the_other_side_is_no_view_of_the_patient():
+    row, picture = Row(Path("film.png")), marked()
+    assert all(label_holds(row, picture, view) for view in views(picture))
+    held = [label_holds(row, picture, view) for view in views(picture, flip=True)]
+    assert set(held) == {True, False}

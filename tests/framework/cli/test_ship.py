@@ -70,6 +70,14 @@ def test_each_picture_gets_its_class_or_its_error(
         f"{files}/broken.png is empty (0 bytes)",
         f"cat 0.750 {files}/z.jpg",
     ]
+    said = "left aside 1 file(s) that are no pictures (.txt); files that are named themselves are"
+    assert said in " ".join(typed.err.split())
+
+
+def test_errors_have_a_column_only_where_there_are_some(command_line: Command, files: Path) -> None:
+    (files / "broken.png").unlink()
+    typed = command_line("predict", "my run", files)
+    assert typed.out.split("\n")[0].split() == ["prediction", "probability", "image"]
 
 
 def test_of_many_pictures_the_first_are_shown_and_the_rest_counted(

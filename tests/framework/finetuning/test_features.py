@@ -1,8 +1,7 @@
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -334,9 +333,10 @@ print(computed, float(features.double().sum()))
 
 
 @pytest.mark.slow
-def test_two_processes_compute_every_row_once(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", _PROCESS, str(tmp_path)]
-    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+def test_two_processes_compute_every_row_once(
+    start_python: Callable[..., Any], tmp_path: Path
+) -> None:
+    processes = [start_python(_PROCESS, tmp_path) for _ in range(2)]
     said = [process.communicate()[0].split() for process in processes]
     assert sorted(int(computed) for computed, _ in said) == [0, 40]
     assert said[0][1] == said[1][1]

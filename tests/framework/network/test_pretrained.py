@@ -67,10 +67,18 @@ def test_auto_without_weights_on_this_machine_falls_to_the_starter() -> None:
     assert {origins[name] for name in ("backbone", "weights", "size")} == {"auto"}
 
 
-def test_the_starter_s_size_gives_way_to_a_person_s() -> None:
-    settled = choose_weights(settle(Recipe(), [Layer("option", {"size": 96})]), no_run)
+def test_the_starter_asked_for_comes_at_its_size_as_well() -> None:
+    settled = choose_weights(asked(weights="starter"), no_run)
+    assert (settled.recipe.size, settled.origins["size"]) == (64, "weights")
+
+
+@pytest.mark.parametrize("weights", ["auto", "starter"])
+@pytest.mark.parametrize("origin", ["option", "recipe.toml"])
+def test_the_starter_s_size_gives_way_to_a_person_s(weights: str, origin: str) -> None:
+    given = [Layer(origin, {"size": 96, "weights": weights})]
+    settled = choose_weights(settle(Recipe(), given), no_run)
     assert (settled.recipe.backbone, settled.recipe.size) == ("resnet10t", 96)
-    assert settled.origins["size"] == "option"
+    assert settled.origins["size"] == origin
 
 
 @pytest.mark.usefixtures("downloaded")

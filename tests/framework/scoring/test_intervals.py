@@ -154,6 +154,28 @@ def test_under_twenty_groups_there_is_no_interval_and_the_note_says_why():
     assert enough["accuracy"].low is not None
 
 
+def test_of_a_score_of_some_rows_their_groups_are_counted():
+    predictions = random_predictions(rows=120, copies=2)
+    few, many = predictions.groups < 15, predictions.groups < 60
+
+    def shares(said, weights):
+        right = said.probabilities.argmax(axis=1) == said.targets
+        both = {"few": few, "many": many, "sure": few & right, "balanced_accuracy/few": few & right}
+        return {n: (weights * right) @ rows / (weights @ rows) for n, rows in both.items()}
+
+    rests_on = {"few": few, "many": many, "sure": few, "balanced_accuracy/few": few}
+    scores = score_with_intervals(predictions, shares, rests_on=rests_on)
+
+    assert scores["few"][1:] == (None, None, "15 groups; 20 are needed for an interval")
+    assert scores["many"].note == "bootstrap of 60 groups, 2000 resamples"
+    assert scores["sure"][:3] == pytest.approx((1.0, *wilson_interval(15, 15)))
+    groups = [len(set(predictions.groups[few & (predictions.targets == k)])) for k in range(3)]
+    known = round(9 / sum(1 / count for count in groups))  # a mean over classes, as of all rows
+    assert scores["balanced_accuracy/few"][:3] == pytest.approx(
+        (1.0, *wilson_interval(known, known))
+    )
+
+
 def test_a_calibration_error_has_a_value_and_no_interval():
     score = score_with_intervals(random_predictions(), single_label_scores)["ece"]
 

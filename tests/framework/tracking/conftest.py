@@ -1,15 +1,14 @@
 """A store for each test, copied from one empty database that MLflow makes once."""
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 
+from transfer.tracking import store as run_store
 from transfer.tracking.events import Event, Started
 from transfer.tracking.record import Record
-from transfer.tracking.store import Store, connect, open_store
+from transfer.tracking.store import Store, open_store
 from transfer.tracking.tracker import RunDescription
 
 
@@ -19,23 +18,12 @@ def _no_other_store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
-@pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty database, made once for all workers."""
-    workers = tmp_path_factory.getbasetemp().parent
-    folder = workers / "template_store"
-    folder.mkdir(exist_ok=True)
-    with FileLock(workers / "template_store.lock"):
-        connect(Store(folder, f"sqlite:///{folder}/mlflow.db"))
-    return folder / "mlflow.db"
-
-
 @pytest.fixture
-def store(template: Path, tmp_path: Path) -> Store:
+def store(tmp_path: Path) -> Store:
     """An empty store in a folder whose name asks for trouble."""
     out = tmp_path / "my runs #1 é"
     (out / "records").mkdir(parents=True)
-    shutil.copy2(template, out / "mlflow.db")
+    run_store._make(out / "mlflow.db")
     return open_store(out)
 
 

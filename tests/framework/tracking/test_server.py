@@ -77,10 +77,10 @@ class Server:
 
 
 @pytest.fixture(scope="module")
-def server(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("server")
-    (folder / "mlflow.db").write_bytes(template.read_bytes())
     server = Server(open_store(folder, f"sqlite:///{folder}/mlflow.db"))
+    connect(server.store)
     server.start()
     yield server
     server.kill()

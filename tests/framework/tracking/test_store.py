@@ -2,10 +2,10 @@ import json
 import os
 import shutil
 import sqlite3
-import subprocess
-import sys
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -111,7 +111,9 @@ def test_a_deleted_experiment_comes_back_for_a_new_run(store: Store) -> None:
 
 
 @pytest.mark.slow
-def test_four_processes_on_a_fresh_store_all_keep_their_run(tmp_path: Path) -> None:
+def test_four_processes_on_a_fresh_store_all_keep_their_run(
+    start_python: Callable[..., Any], tmp_path: Path
+) -> None:
     code = """
 import json, sys
 from pathlib import Path
@@ -125,16 +127,8 @@ for step in range(20):
 run = tracker.finish("FINISHED")
 print(json.dumps([record, run]))
 """
-    started = [
-        subprocess.Popen(
-            [sys.executable, "-c", code, str(tmp_path / "mlruns"), f"run {number}"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for number in range(4)
-    ]
-    said = [process.communicate(timeout=100) for process in started]
+    started = [start_python(code, tmp_path / "mlruns", f"run {number}") for number in range(4)]
+    said = [process.communicate() for process in started]
 
     assert [errors for _, errors in said] == [""] * 4
     ids = [json.loads(text) for text, _ in said]
@@ -183,6 +177,7 @@ def test_the_database_of_a_newer_mlflow_is_refused(store: Store) -> None:
         connect(store)
 
 
+@pytest.mark.usefixtures("fresh_stores_are_made")
 def test_a_database_that_was_half_made_when_its_process_died_is_made_anew(tmp_path: Path) -> None:
     store = open_store(tmp_path / "runs")
     assert store.database is not None

@@ -2,11 +2,10 @@
 
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -209,22 +208,19 @@ for step in range(10**9):
 
 
 @pytest.mark.slow
-def test_a_process_killed_at_work_three_times_leaves_one_run(store: Store) -> None:
+def test_a_process_killed_at_work_three_times_leaves_one_run(
+    store: Store, start_python: Callable[..., Any]
+) -> None:
     record_id, delivered = "", 0
     for _ in range(3):
-        process = subprocess.Popen(
-            [sys.executable, "-c", _VICTIM, str(store.out), record_id],
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        process = start_python(_VICTIM, store.out, record_id)
         record_id = process.stdout.readline().strip()
         record = Record(store.records / record_id)
         while record.position.offset <= delivered:
-            assert process.poll() is None
+            assert process.returncode is None
         delivered = record.position.offset
         process.send_signal(signal.SIGKILL)
-        process.wait()
-        process.stdout.close()
+        process.communicate()
     tracker = MlflowTracker(store, pytest.fail)
     tracker.start(RunDescription("demo", "first"), record_id)
     (known,) = [run.metrics["train/loss"] for run in local_runs(store)]

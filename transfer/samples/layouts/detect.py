@@ -7,13 +7,9 @@ from typing import NamedTuple
 
 from transfer.errors import DataNotFoundError, ManifestError
 from transfer.samples.layouts.coco import find_coco, read_coco
-from transfer.samples.layouts.folder import (
-    ClassFolders,
-    Listing,
-    list_class_folders,
-    list_files,
-)
+from transfer.samples.layouts.folder import ClassFolders, list_class_folders
 from transfer.samples.layouts.kitti import find_kitti, read_kitti
+from transfer.samples.layouts.listing import Listing, list_files
 from transfer.samples.layouts.objects import Annotations, Files
 from transfer.samples.layouts.parquet import find_parquet, holds_pictures, read_parquet
 from transfer.samples.layouts.presence import check_there

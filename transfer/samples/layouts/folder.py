@@ -1,43 +1,20 @@
 """Class folders: class/picture, or train/ val/ test/ with class folders inside."""
 
-import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property, partial
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
 from transfer.errors import DataNotFoundError, ManifestError
 from transfer.images.pictures import PICTURE_SUFFIXES, starts_as_dicom
+from transfer.samples.layouts.listing import Listing, list_files
 from transfer.samples.manifest import SPLIT_NAMES, Manifest
 from transfer.samples.target import CODES, SINGLE_LABEL, Labelling
 
-_IGNORED = frozenset({"__MACOSX"})  # what macOS puts into archives: twins of files, no pictures
 _DICOM_INDEX = "DICOMDIR"  # lies beside the files of a disc, and holds no picture
-
-
-class Listing:
-    """What stands below a folder; each part of it is listed once, whoever asks.
-
-    Attributes:
-        root: the folder.
-    """
-
-    def __init__(self, root: Path) -> None:
-        """List nothing yet."""
-        self.root = root
-        self._inside = cache(partial(_list_folder, root))
-
-    def inside(self, folder: str) -> tuple[list[str], list[str]]:
-        """Return the visible folders in `root / folder` by name, and its files by path, sorted.
-
-        Raises:
-            DataNotFoundError: it cannot be listed.
-            ManifestError: a name is not valid UTF-8.
-        """
-        return self._inside(folder)
 
 
 @dataclass(frozen=True)
@@ -132,13 +109,8 @@ class ClassFolders:
             for folder in self.beside
             if (pictures := folder.pictures)
         ]
-        others: Counter[str] = Counter()
-        for folder in (*self.classes, *self.beside):
-            shown = {*folder.pictures}
-            others.update(suffix_of(file) for file in folder.files if file not in shown)
-        if others:
-            kinds = ", ".join(suffix or "no suffix" for suffix, _ in others.most_common(5))
-            notes.append(f"left aside {others.total():,} file(s) that are no pictures ({kinds})")
+        if others := _no_pictures((*self.classes, *self.beside)):
+            notes.append(f"left aside {others}")
         if bare := [folder.name for folder in self.classes if not folder.pictures]:
             notes.append(f"no pictures in {len(bare)} class folder(s), first {bare[0]!r}")
         return tuple(notes)
@@ -188,24 +160,50 @@ def list_class_folders(listing: Listing) -> ClassFolders:
     return ClassFolders(root, classes, around)
 
 
-def list_pictures(places: Sequence[Path]) -> list[Path]:
+def list_pictures(
+    places: Sequence[Path], warn: Callable[[str], None] = lambda _: None
+) -> list[Path]:
     """Return files as they are given, and in place of a folder the pictures below it, sorted.
+
+    Args:
+        places: files of any kind, and folders.
+        warn: told of files in the folders that are left aside.
 
     Raises:
         DataNotFoundError: a place does not exist, or no picture is found.
     """
     if missing := [str(place) for place in places if not place.exists()]:
         raise DataNotFoundError(f"no such file or folder: {', '.join(map(repr, missing[:5]))}")
+    folders = {
+        place: Folder("", list_files(Listing(place)), root=place)
+        for place in places
+        if place.is_dir()
+    }
     found: list[Path] = []
     for place in places:
-        if place.is_dir():
-            names = list_files(Listing(place))
-            found += [place / name for name in Folder("", names, root=place).pictures]
-        else:
-            found.append(place)
+        inside = folders.get(place)
+        found += [place / name for name in inside.pictures] if inside else [place]
+    others = _no_pictures(folders.values())
+    advice = "files that are named themselves are read whatever they are called"
     if not found:
-        raise DataNotFoundError(f"no pictures below {', '.join(repr(str(p)) for p in places)}")
+        where = ", ".join(repr(str(place)) for place in places)
+        aside = f", but {others}; {advice}" if others else ""
+        raise DataNotFoundError(f"no pictures below {where}{aside}")
+    if others:
+        warn(f"left aside {others}; {advice}")
     return found
+
+
+def _no_pictures(folders: Iterable[Folder]) -> str:
+    """Say how many files in the folders are no pictures, and of which kinds; "" of none."""
+    others: Counter[str] = Counter()
+    for folder in folders:
+        shown = {*folder.pictures}
+        others.update(suffix_of(file) for file in folder.files if file not in shown)
+    if not others:
+        return ""
+    kinds = ", ".join(suffix or "no suffix" for suffix, _ in others.most_common(5))
+    return f"{others.total():,} file(s) that are no pictures ({kinds})"
 
 
 def _are_splits(root: Path, inside: dict[str, tuple[list[str], list[str]]]) -> bool:
@@ -226,72 +224,7 @@ def _class_folder(listing: Listing, name: str, split: str = "") -> Folder:
     return Folder(name, files, name.rpartition("/")[2], split, listing.root)
 
 
-def list_files(listing: Listing, start: str = "") -> list[str]:
-    """Return the visible files below `root / start` as sorted POSIX paths below `root`.
-
-    Links are followed. Each folder is listed once, and none that the walk came through, so that
-    links in a circle end.
-
-    Raises:
-        DataNotFoundError: a folder cannot be listed.
-        ManifestError: a name is not valid UTF-8.
-    """
-    root = listing.root
-    top = root / start
-    above = {*top.absolute().parents, *top.resolve().parents}
-    seen = set(map(_identity, above))
-    found, waiting = [], [start]
-    while waiting:
-        folder = waiting.pop()
-        here = _identity(root / folder)
-        if here not in seen:
-            seen.add(here)
-            names, files = listing.inside(folder)
-            found += files
-            waiting += [f"{folder}{name}/" for name in names]
-    return sorted(found)
-
-
 def suffix_of(file: str) -> str:
     """Return the suffix of a POSIX path in lower case, with its dot; "" where there is none."""
     stem, dot, suffix = file.rpartition("/")[2].rpartition(".")
     return f".{suffix.lower()}" if dot and stem else ""
-
-
-def _identity(folder: Path) -> tuple[int, int]:
-    about = folder.stat()
-    return about.st_dev, about.st_ino
-
-
-def _list_folder(root: Path, folder: str) -> tuple[list[str], list[str]]:
-    folders: list[str] = []
-    files: list[str] = []
-    try:
-        with os.scandir(root / folder) as entries:
-            for entry in entries:
-                if not entry.name.startswith(".") and entry.name not in _IGNORED:
-                    (folders if _is_folder(entry) else files).append(entry.name)
-    except OSError as error:
-        raise DataNotFoundError(
-            f"{str(root / folder)!r} cannot be listed: {error.strerror}"
-        ) from error
-    _refuse_undecodable(root / folder, folders + files)
-    return sorted(folders), [folder + name for name in sorted(files)]
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:
-        return False  # a link in a circle; as a file it will be found broken
-
-
-def _refuse_undecodable(folder: Path, names: list[str]) -> None:
-    joined = "/".join(names)
-    try:
-        joined.encode()
-    except UnicodeEncodeError as error:
-        name = os.fsencode(names[joined[: error.start].count("/")])
-        raise ManifestError(
-            f"the file name {name!r} in {str(folder)!r} is not valid UTF-8; rename it"
-        ) from error

@@ -12,7 +12,8 @@ import pandas as pd
 from transfer.errors import DataNotFoundError, ManifestError
 from transfer.images.crop import Box
 from transfer.images.pictures import PICTURE_SUFFIXES
-from transfer.samples.layouts.folder import Listing, list_files, suffix_of
+from transfer.samples.layouts.folder import suffix_of
+from transfer.samples.layouts.listing import Listing, list_files
 from transfer.samples.manifest import SPLIT_NAMES, Manifest
 from transfer.samples.target import CODES, Labelling
 from transfer.settings import ObjectSettings

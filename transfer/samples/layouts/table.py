@@ -159,4 +159,14 @@ def _check_files(path: Path, images: "pd.Series[str]") -> None:
         raise DataNotFoundError(
             f"table {str(path)!r}: {len(missing)} of {len(images)} pictures do not exist below "
             f"{str(path.parent)!r}: {', '.join(map(repr, missing[:_SHOWN]))}"
+            f"{_where_else(path.parent, missing[:_SHOWN])}"
         )
+
+
+def _where_else(folder: Path, images: list[str]) -> str:
+    """Say which folder beside the table has all of these pictures, where one does."""
+    for inner in sorted(place for place in folder.iterdir() if place.is_dir()):
+        if all(os.path.exists(inner / image) for image in images):  # noqa: PTH110  # as above
+            better = f"{inner.name}/{images[0]}"
+            return f"; they lie in {str(inner)!r}: write {better!r}, or put the table there"
+    return ""

@@ -182,7 +182,7 @@ def test_no_folder_is_listed_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         listed.append(str(folder))
         return scandir(folder)
 
-    monkeypatch.setattr("transfer.samples.layouts.folder.os.scandir", scan)
+    monkeypatch.setattr("transfer.samples.layouts.listing.os.scandir", scan)
     assert len(read_layout(tmp_path)) == 4
     assert sorted(listed) == sorted(set(listed))
     assert len(listed) == 8

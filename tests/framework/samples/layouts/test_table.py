@@ -125,6 +125,17 @@ def test_missing_pictures_are_listed_together(read: Read) -> None:
         read(f"image,label\na.jpg,cat\n{lines}")
 
 
+def test_pictures_in_a_folder_beside_the_table_are_pointed_to(read: Read, tmp_path: Path) -> None:
+    (tmp_path / "away").mkdir()
+    (tmp_path / "photos").mkdir()
+    for name in ("1.jpg", "2.jpg"):
+        (tmp_path / "photos" / name).touch()
+    with pytest.raises(
+        DataNotFoundError, match=r"they lie in '.*photos': write 'photos/1.jpg', or"
+    ):
+        read("image,label\n1.jpg,cat\n2.jpg,dog\n")
+
+
 @pytest.mark.parametrize(
     ("header", "message"),
     [
