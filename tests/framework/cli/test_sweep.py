@@ -58,7 +58,7 @@ def test_a_sweep_is_told_by_its_best_trials_and_its_conclusion(
     assert rest["storage"] == "postgresql://x"
     lines = typed.out.splitlines()
     assert [line.split() for line in lines if line[:1].isdigit()] == [
-        ["1", "0.9", "0.002"], ["0", "0.7", "0.00123"],
+        ["1", "0.9", "0.002", "chosen"], ["0", "0.7", "0.00123", "complete"],
     ]  # fmt: skip
     for line in (
         "trials     2 complete, 1 stopped; the best 2 are shown",
