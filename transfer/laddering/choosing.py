@@ -44,13 +44,17 @@ def choose(climbed: Sequence[Climbed], limits: Limits) -> Climbed | None:
     )
 
 
-def smallest(climbed: Sequence[Climbed], limits: Limits) -> Climbed | None:
-    """Return the rung with the fewest parameters that has a score, within `limits`."""
-    return min(
-        (one for one in climbed if one.best is not None and limits.hold(one.footprint)),
-        key=_size,
-        default=None,
-    )
+def faster(climbed: Sequence[Climbed], chosen: Climbed, limits: Limits) -> list[Climbed]:
+    """Return the rungs that are faster than the chosen, and that nobody beats who is as fast.
+
+    They are within `limits`, from fast to slow; of a rung that was not measured there is none.
+    """
+    if chosen.footprint is None:
+        return []
+    within = [one for one in climbed if limits.hold(one.footprint)]
+    most = chosen.footprint.latency_ms
+    front = undominated(within, lambda cost: cost.latency_ms)
+    return [one for one in front if _known(one).latency_ms < most]
 
 
 def undominated(climbed: Sequence[Climbed], cost: Callable[[Footprint], float]) -> list[Climbed]:
@@ -75,17 +79,19 @@ def recommend(chosen: Climbed | None, climbed: Sequence[Climbed], limits: Limits
             return f"nothing that could be tried was measured, so that nobody knows what is{within}"
         cheapest = min(measured, key=lambda one: _known(one).latency_ms)
         return (
-            f"no backbone is{within}: the fastest tried is {cheapest.rung.name}, {_costs(cheapest)}"
+            f"no backbone is{within}: the fastest tried is {cheapest.rung.name}, "
+            f"{costs_of(cheapest)}"
         )
     of = [one for one in tried if limits.hold(one.footprint)]
     best = f"the best on val of {len(of)}{within}" if len(of) > 1 else f"the only one{within}"
+    costs = f"; {costs_of(chosen)}" if chosen.footprint else ""
     return (
-        f"take {chosen.rung.name} by {chosen.best.strategy}: {chosen.best.words()}, {best}"
-        f"{'; ' + _costs(chosen) if chosen.footprint else ''}"
+        f"take {chosen.rung.name} by {chosen.best.strategy}: {chosen.best.words()}, {best}{costs}"
     )
 
 
-def _costs(one: Climbed) -> str:
+def costs_of(one: Climbed) -> str:
+    """Return in words what a rung costs that was measured."""
     cost = _known(one)
     return f"{cost.latency_ms:.3g} ms a picture, {cost.parameters / 1e6:.1f} M parameters"
 

@@ -57,6 +57,6 @@ def _figure(found: Ladder) -> list[str]:
     known = [one for one in found.climbed if one.best is not None and one.footprint is not None]
     if not known:
         return []
-    picture = base64.b64encode(pareto(known, found.headline, found.chosen)).decode()
-    source = f'src="data:image/png;base64,{picture}"'
-    return [f'<p><img style="max-width: 100%" alt="score against latency" {source}></p>']
+    picture = base64.b64encode(pareto(known, found.headline, found.chosen, found.most_ms)).decode()
+    source = f'class="drawn" alt="score against latency" src="data:image/png;base64,{picture}"'
+    return [f'<div class="scroll"><img {source}></div>']

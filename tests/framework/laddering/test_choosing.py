@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from transfer.laddering.choosing import Limits, choose, recommend, smallest, undominated
+from transfer.laddering.choosing import Limits, choose, faster, recommend, undominated
 from transfer.laddering.footprint import Footprint
 from transfer.laddering.result import Climbed, Tried
 from transfer.laddering.rungs import Rung
@@ -21,13 +21,21 @@ def test_the_best_within_the_limits_is_chosen() -> None:
     assert choose(rungs, Limits(latency_ms=5)) is rungs[1]
     assert choose(rungs, Limits(parameters=5_000_000)) is rungs[0]
     assert choose(rungs, Limits(latency_ms=1)) is None
-    assert smallest(rungs, Limits()) is rungs[0]
 
 
 def test_of_equals_the_smaller_is_chosen_and_no_number_is_no_score() -> None:
     rungs = [rung("large", 0.9, 20, 60), rung("small", 0.9, 2, 5), rung("none", float("nan"))]
     assert choose(rungs, Limits()) is rungs[1]
-    assert smallest(rungs, Limits()) is rungs[1]
+
+
+def test_what_is_faster_is_asked_about_unless_something_as_fast_beats_it() -> None:
+    rungs = [rung("a", 0.5, 1), rung("b", 0.4, 2), rung("c", 0.6, 3), rung("d", 0.9, 9)]
+    slow = rung("e", 0.8, 20)
+    assert faster([*rungs, slow], rungs[3], Limits()) == [rungs[0], rungs[2]]
+    assert faster([*rungs, slow], rungs[3], Limits(parameters=1)) == []
+    assert faster(rungs, rungs[0], Limits()) == []
+    unmeasured = Climbed(slow.rung, None, slow.tried)
+    assert faster([*rungs, unmeasured], unmeasured, Limits()) == []
 
 
 def test_what_was_not_measured_is_within_no_limit() -> None:
