@@ -67,18 +67,18 @@ def _verdict(found: Sweep) -> str:
         if found.others:
             return f"{found.others} still at work; the last of them chooses"
         return found.ended or "nothing was chosen"
-    name = found.objectives[0].name
-    words = f"trial {made.number}: {found.trial(made.number).words()}"
-    score = found.shown[0] if name not in made.test and found.shown else name
-    reached = f"{score} {_span(made.test, score)} on test, looked at once" if made.test else ""
-    on_val = f"{score} {_span(made.val, score)} on val, which chose"
-    return "; ".join(filter(None, [words, reached, on_val]))
+    chosen, name = found.trial(made.number), found.objectives[0].name
+    words = f"trial {made.number}: {chosen.words()}; {name} {chosen.first:.4g} on val chose it"
+    score = found.shown[0] if name not in made.val and found.shown else name
+    reached = [f"{_span(made.val, score)} on val"] if made.val else []
+    reached += [f"{_span(made.test, score)} on test, looked at once"] if made.test else []
+    return f"{words}. Fitted again, {score} is {' and '.join(reached)}."
 
 
 def _chosen(found: Sweep, made: Conclusion) -> Iterator[str]:
     yield f"<h2>The chosen settings: trial {made.number}</h2>"
-    said = "fitted again as a run of their own; val chose and so flatters, test was looked at once"
-    yield f'<p class="muted">{escape(made.run)}: {said}; with 95 % intervals</p>'
+    said = "fitted again as a run of their own, and looked at on test once; with 95 % intervals"
+    yield f'<p class="muted">{escape(made.run)}: {said}</p>'
     names = [name for name in made.val if not name.endswith(("_low", "_high"))]
     order = dict.fromkeys([*(name for name in found.shown if name in made.val), *names])
     lines = [[name, _span(made.val, name), _span(made.test, name)] for name in order]
