@@ -75,7 +75,10 @@ def test_nobody_on_the_front_is_beaten_at_no_more_cost() -> None:
     [
         (Limits(), "take large by probe: 0.900 [0.800, 1.000], the best on val of 2; 20 ms a"),
         (Limits(latency_ms=9), "take small by probe: 0.700 [0.600, 0.800], the only one within 9"),
-        (Limits(1, 2_000_000), "no backbone is within 1 ms a picture and 2 M parameters: the fast"),
+        (
+            Limits(1, 2_000_000),
+            "no backbone is within 1 ms a picture and 2 M parameters: the fastest and smallest",
+        ),
     ],
 )
 def test_a_recommendation_says_what_to_take_and_what_it_costs(limits: Limits, words: str) -> None:
@@ -84,4 +87,18 @@ def test_a_recommendation_says_what_to_take_and_what_it_costs(limits: Limits, wo
 
 
 def test_where_nothing_was_tried_nothing_is_recommended() -> None:
-    assert "nothing to recommend" in recommend(None, [rung("a", None)], Limits())
+    assert recommend(None, [rung("a", None)], Limits()).startswith("no backbone could be tried")
+    undefined = recommend(None, [rung("a", float("nan"))], Limits())
+    assert undefined.startswith("no backbone has a score on these val rows")
+
+
+def test_a_recommendation_says_who_is_behind_as_good_or_out_of_reach() -> None:
+    worse = [rung("a", 0.9, 2, 5), rung("b", 0.8, 5, 20), rung("c", 0.7, 20, 60)]
+    assert ", the best on val of 3, 2 of them slower;" in recommend(worse[0], worse, Limits())
+    equal = [rung("a", 0.9, 2, 5), rung("b", 0.9, 5, 20), rung("c", 0.7, 20, 60)]
+    said = recommend(choose(equal, Limits()), equal, Limits())
+    assert said.startswith("take a by probe: 0.900 [0.800, 1.000], the smallest of 2 that are as g")
+    apart = [rung("fast", 0.9, 2, 50), rung("small", 0.9, 20, 5)]
+    said = recommend(None, apart, Limits(1, 1))
+    assert "the fastest tried is fast, 2 ms a picture" in said
+    assert "and the smallest small, 20 ms a picture, 5.0 M parameters" in said

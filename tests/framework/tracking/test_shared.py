@@ -28,9 +28,9 @@ def test_whoever_comes_goes_on_with_the_run_that_is_there(
     assert list(store.records.glob("*/events.jsonl")) == []  # another machine would have none
     second.start(RunDescription("demo", "study"))
     second.keep("sweep.json", b"{}")
-    assert second.finish("KILLED") == run_id
+    assert second.finish("FAILED") == run_id
     third.start(RunDescription("demo", "study"))
-    assert [run.status for run in search(store)] in (["KILLED"], ["RUNNING"])
+    assert [run.status for run in search(store)] in (["FAILED"], ["RUNNING"])
     third.tag({"told": "last"})
     third.finish("FINISHED")
     (run,) = search(store)
@@ -44,7 +44,7 @@ def test_a_run_that_was_left_open_is_running_once_somebody_tells_of_it_again(
 ) -> None:
     one, other = shared(), shared()
     one.start(RUN)
-    one.finish("KILLED")
+    one.finish("FAILED")
     other.start(RUN)
     other.leave()
     assert [run.status for run in search(store)] == ["RUNNING"]
