@@ -14,6 +14,7 @@ def as_page(found: Ladder) -> str:
     title = f"What depth is worth: {found.task}"
     rows = ", ".join(f"{split} {count:,}" for split, count in found.rows.items() if count)
     notes = [f"{one.rung.name}: {note}" for one in found.climbed for note in one.notes]
+    ended = f"{found.ended}; the test rows were not looked at" if found.ended else ""
     missing = [f"{one.rung.name}: {one.rung.missing}" for one in found.climbed if one.rung.missing]
     tried = [one for one in found.climbed if not one.rung.missing]
     about = (
@@ -30,7 +31,7 @@ def as_page(found: Ladder) -> str:
         "<ul>",
         *(
             f"<li>{escape(note)}</li>"
-            for note in (*found.notes, *notes, *missing, found.notice)
+            for note in (ended, *found.notes, *notes, *missing, found.notice)
             if note
         ),
         "</ul>",
