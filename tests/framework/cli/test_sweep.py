@@ -81,6 +81,20 @@ def test_where_nothing_was_chosen_the_exit_code_says_so(
     assert (typed.code, "stopped    interrupted" in typed.out) == (130, True)
 
 
+def test_what_is_left_to_others_is_no_failure_and_is_said(
+    command_line: Command, asked: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("transfer.sweeping.page.as_page", lambda found: f"page of {found.study}")
+    asked[0] = replace(FOUND, conclusion=None, others=2)
+    page = tmp_path / "found.html"
+    typed = command_line(
+        *("sweep", "demo", "--data", "d", "--space", "space.toml", "--html", page),
+    )
+    assert typed.code == 0
+    assert "left       to 2 still at work on it; the last of them concludes" in typed.out
+    assert page.read_text() == "page of s"
+
+
 def test_a_space_that_is_none_is_refused_before_anything_is_read(
     command_line: Command, tmp_path: Path
 ) -> None:
