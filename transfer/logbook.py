@@ -24,6 +24,7 @@ from transfer.images.pictures import Pixels
 from transfer.pixels.cache import Pictures
 from transfer.pixels.views import TrainingViews
 from transfer.plan import Plan
+from transfer.recipe import as_text
 from transfer.run_card import Scores, run_card
 from transfer.samples.manifest import SPLITS
 from transfer.samples.predictions import Predictions
@@ -84,7 +85,7 @@ class Logbook:
             own[GROUPS_TAG] = plan.groups_digest
         if len(plan.manifest.numbers("test")):
             own[TEST_TAG] = plan.manifest.digest("test")
-        params = {name: _as_text(value) for name, value in recipe.dotted().items()}
+        params = {name: as_text(value) for name, value in recipe.dotted().items()}
         run_id = self._tracker.start(
             RunDescription(
                 plan.task.name,
@@ -285,7 +286,3 @@ def _prediction_table(split: str, said: Predictions) -> pd.DataFrame:
     columns = {f"p_{name}": said.probabilities[:, k] for k, name in enumerate(said.classes)}
     head = {"key": said.keys, "split": split, "group": said.groups, "label": labels}
     return pd.DataFrame({**head, **columns})
-
-
-def _as_text(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value)

@@ -3,7 +3,7 @@
 import difflib
 import json
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, time
 from pathlib import Path
@@ -12,9 +12,14 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from transfer.errors import RecipeError
-from transfer.recipe import Recipe, dotted
+from transfer.recipe import Recipe, as_text, dotted
 from transfer.settings import Settings
 
+EVERYDAY = ("backbone", "weights", "strategy", "epochs", "size", "batch_size", "lr", "seed")
+"""Settings that have an option of their own."""
+
+_FREE = "machine."  # where a run was; another machine has its own
+_UNSET = "null"
 _TIMES = (date, time)  # a datetime is a date; no setting is one
 
 _S = TypeVar("_S", bound=Settings)
@@ -101,6 +106,31 @@ def parse_assignments(assignments: Iterable[str]) -> Layer:
             )
         changes = _merge(changes, _spelled_out({key.strip(): _value(value)}))
     return Layer("--set", changes)
+
+
+def as_options(
+    settings: Mapping[str, str], defaults: Recipe, everyday: Sequence[str] = EVERYDAY
+) -> list[str]:
+    """Return the words of a command that turn the recipe of a task into these settings.
+
+    Args:
+        settings: as text by dotted name, as a run keeps them; those of the machine are left out.
+        defaults: of the task.
+        everyday: settings that the command has an option for; the others go by `--set`.
+    """
+    known = {name: as_text(value) for name, value in defaults.dotted().items()}
+    differ = {
+        name: value
+        for name, value in settings.items()
+        if value != known.get(name) and value != _UNSET and not name.startswith(_FREE)
+    }
+    words: list[str] = []
+    for name in everyday:
+        if name in differ:
+            words += [f"--{name.replace('_', '-')}", differ.pop(name)]
+    for name, value in differ.items():
+        words += ["--set", f"{name}={value}"]
+    return words
 
 
 def _spelled_out(changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Every setting of a run, its bounds and its meaning: the only place for defaults."""
 
+import json
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
@@ -150,6 +151,11 @@ class Recipe(Settings):
     def meanings(self) -> dict[str, str]:
         """Return one line for every setting, by dotted name."""
         return _meanings(self)
+
+
+def as_text(value: object) -> str:
+    """Return a setting as `--set` takes it, and as a run keeps it."""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def dotted(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -104,9 +104,11 @@ class Recorder:
         self.files: dict[str, bytes] = {}
         self.model: dict[str, bytes] = {}
         self.status: Status | None = None
+        self.left = False
 
     def start(self, run: RunDescription, resume: str | None = None) -> str:
-        self.run, self.resumed = run, resume
+        if not self.left:
+            self.run, self.resumed = run, resume
         return "recorded"
 
     def tag(self, tags: Mapping[str, str]) -> None:
@@ -128,6 +130,10 @@ class Recorder:
 
     def finish(self, status: Status) -> str:
         self.status = status
+        return "recorded"
+
+    def leave(self) -> str:
+        self.left = True
         return "recorded"
 
 

@@ -76,11 +76,16 @@ def sweep(  # noqa: PLR0913  # the everyday options
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write all numbers there.")
     ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write a page of trials, figures and the chosen one."),
+    ] = None,
     out: Out = Path("mlruns"),
     tracking_uri: TrackingUri = None,
 ) -> None:
     """Try settings by a study, choose on val, and test the chosen ones once."""
     check_suffix(json_file, ".json")
+    check_suffix(html, ".html")
     request = request_of(
         task,
         data,
@@ -112,12 +117,11 @@ def sweep(  # noqa: PLR0913  # the everyday options
         progress=Terminal(),
     )
     _tell(found, out, tracking_uri)
-    if json_file is not None:
-        with whole_file(json_file) as part:
-            part.write_text(json.dumps(found.as_json(), indent=1), encoding="utf-8")
-        OUT.print(f"wrote      {json_file}")
-    if found.ended or found.conclusion is None:
-        raise typer.Exit(_INTERRUPTED if found.ended else _NOTHING)
+    _write(found, json_file, html)
+    if found.ended:
+        raise typer.Exit(_INTERRUPTED)
+    if found.conclusion is None and not found.others:
+        raise typer.Exit(_NOTHING)
 
 
 def _tell(found: "Sweep", out: Path, tracking_uri: str | None) -> None:
@@ -138,6 +142,9 @@ def _tell(found: "Sweep", out: Path, tracking_uri: str | None) -> None:
     if found.ended:
         OUT.print(f"stopped    {found.ended}")
         return
+    if found.others:
+        OUT.print(f"left       to {found.others} still at work on it; the last of them concludes")
+        return
     store = options_for("--store", out, tracking_uri)
     if found.conclusion is not None:
         OUT.print(f"next       transfer predict {shlex.quote(found.conclusion.run)} PICTURE{store}")
@@ -146,25 +153,27 @@ def _tell(found: "Sweep", out: Path, tracking_uri: str | None) -> None:
 
 def _print_trials(found: "Sweep") -> None:
     """Print the best trials, by the first objective, and what became of the others."""
-    from transfer.sweeping.reading import ranked  # noqa: PLC0415  # loaded with the sweep
-    from transfer.sweeping.result import in_words  # noqa: PLC0415
+    from transfer.sweeping.page import in_states, trials_table  # noqa: PLC0415  # loaded with it
+    from transfer.sweeping.reading import ranked  # noqa: PLC0415
 
-    names = [objective.name for objective in found.objectives]
-    best = ranked(found.trials, found.objectives)
+    head, rows = trials_table(found)
+    shown = min(_SHOWN, len(ranked(found.trials, found.objectives)))
     OUT.print()
-    rows = [
-        [
-            str(one.number),
-            *(f"{value:.4g}" for value in one.values),
-            *(in_words(one.settings.get(name, "")) for name in found.space),
-        ]
-        for one in best[:_SHOWN]
-    ]
-    print_table(["trial", *names, *found.space], rows)
-    states = [one.state for one in found.trials]
-    counts = {state: states.count(state) for state in dict.fromkeys(states)}
-    said = ", ".join(f"{count} {state}" for state, count in counts.items())
-    OUT.print(f"\ntrials     {said}; the best {len(rows)} are shown")
+    print_table(head, rows[:shown])
+    OUT.print(f"\ntrials     {in_states(found)}; the best {shown} are shown")
+
+
+def _write(found: "Sweep", json_file: Path | None, html: Path | None) -> None:
+    if json_file is not None:
+        with whole_file(json_file) as part:
+            part.write_text(json.dumps(found.as_json(), indent=1), encoding="utf-8")
+        OUT.print(f"wrote      {json_file}")
+    if html is not None:
+        from transfer.sweeping.page import as_page  # noqa: PLC0415  # loaded with the sweep
+
+        with whole_file(html) as part:
+            part.write_text(as_page(found), encoding="utf-8")
+        OUT.print(f"wrote      {html}")
 
 
 def _print_conclusion(found: "Sweep", chosen: "Conclusion") -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,7 @@ class Contender:
     """Runs that stand for one thing.
 
     Attributes:
-        name: the run's own; of several, those of the first and the last.
+        name: the run's own; of several, that of the first and what the last is called instead.
         answers: of each run.
     """
 
@@ -71,8 +72,17 @@ def make_contender(answers: Sequence[Answers]) -> Contender:
     ids = [one.run.run_id for one in answers]
     if len(set(ids)) < len(ids):
         raise ComparisonError(f"{','.join(names)!r} names a run twice; give each seed once")
-    name = names[0] if len(names) == 1 else f"{names[0]}..{names[-1]}"
-    return Contender(name, tuple(answers))
+    return Contender(_name_of(names), tuple(answers))
+
+
+def _name_of(names: Sequence[str]) -> str:
+    """Return "a-0..4" of a-0 to a-4: what the last has in common with the first is said once."""
+    if len(names) == 1:
+        return names[0]
+    pairs = zip(names[0], names[-1], strict=False)
+    common = "".join(one for one, _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+    start = max(common.rfind(mark) for mark in "-_. ") + 1  # whole words, so not "run-1..0"
+    return f"{names[0]}..{names[-1][start:]}"
 
 
 def _settings(run: StoredRun) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Rows that only one of two contenders says right, and what each of them said."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +22,8 @@ class Disagreement:
     Attributes:
         key: of the row.
         label: what is true of it.
-        first_says, second_says: what each said, and how sure it was.
+        first_says, second_says: what each said, and how sure it was; of several runs what most
+            of them said.
         only_first: the first is the one that is right.
     """
 
@@ -63,9 +65,15 @@ def _surest(wrong: Predictions, alone: NDArray[np.bool_]) -> NDArray[np.int64]:
 
 
 def _says(contender: Contender, row: int) -> str:
+    """Return what is said of a row, and how sure; of several runs what most say, and how many."""
+    each = [_guess(one.said, row) for one in contender.answers]
+    words, most = Counter(each).most_common(1)[0]
+    if len(each) > 1:
+        return f"{words} in {most} of {len(each)}"
     said = contender.answers[0].said
-    guess = guesses(said)[row : row + 1]
-    words = decode_targets(said.kind, guess, said.classes)[0] or "none"
-    if guess.ndim == 1:
-        words += f" {said.probabilities[row, int(guess[0])]:.2f}"
-    return words
+    guess = guesses(said)[row]
+    return f"{words} {said.probabilities[row, int(guess)]:.2f}" if guess.ndim == 0 else words
+
+
+def _guess(said: Predictions, row: int) -> str:
+    return decode_targets(said.kind, guesses(said)[row : row + 1], said.classes)[0] or "none"

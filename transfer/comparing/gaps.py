@@ -14,8 +14,10 @@ from transfer.scoring.intervals import FEWEST_GROUPS
 LEVEL = 0.95
 """Of the intervals; a p-value of less than the rest counts."""
 
+SAME = 1e-12
+"""A difference of less is none: sums in another order come to as much."""
+
 _POWER = 0.8
-_SAME = 1e-12
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ def share_beyond(difference: float, swapped: NDArray[np.float64]) -> float:
     The difference itself counts as one of them, so that p is never 0 and rejects as often as it
     says (Phipson and Smyth 2010, doi:10.2202/1544-6115.1585). An undefined one counts against it.
     """
-    beyond = ~(np.abs(swapped) < abs(difference) - _SAME)
+    beyond = ~(np.abs(swapped) < abs(difference) - SAME)
     return (1 + int(beyond.sum())) / (1 + len(swapped))
 
 
@@ -76,7 +78,7 @@ def share_across_zero(draws: NDArray[np.float64]) -> float:
     It is what an interval of these resamples says, as a p-value.
     """
     defined = draws[~np.isnan(draws)]
-    least = min(int((defined <= _SAME).sum()), int((defined >= -_SAME).sum()))
+    least = min(int((defined <= SAME).sum()), int((defined >= -SAME).sum()))
     return min(1.0, 2 * (1 + least) / (1 + len(defined)))
 
 
@@ -87,7 +89,7 @@ def interval(difference: float, draws: NDArray[np.float64]) -> tuple[float, floa
     in `score_with_intervals`; for a mean over rows that is nothing.
     """
     defined = draws[~np.isnan(draws)]
-    if math.isnan(difference) or not len(defined) or np.ptp(defined) < _SAME:
+    if math.isnan(difference) or not len(defined) or np.ptp(defined) < SAME:
         return None
     bias = float(defined.mean()) - difference
     tail = 50 * (1 - LEVEL)
@@ -101,7 +103,7 @@ def rows_needed(difference: float, draws: NDArray[np.float64], rows: int) -> int
     The standard error is that of the resamples (R,), and falls with the root of the rows.
     """
     error = float(np.nanstd(draws))
-    if not abs(difference) > _SAME or not error > _SAME:
+    if not abs(difference) > SAME or not error > SAME:
         return None
     normal = NormalDist()
     quantiles = normal.inv_cdf((1 + LEVEL) / 2) + normal.inv_cdf(_POWER)
@@ -147,7 +149,7 @@ def gap_of_models(
     difference = values[1] - values[0]
     if math.isnan(difference):
         return Gap(score, *values, difference, note="undefined on these rows")
-    if abs(difference) < _SAME and not np.nanmax(np.abs(draws)) > _SAME:
+    if abs(difference) < SAME and not np.nanmax(np.abs(draws)) > SAME:
         return Gap(score, *values, difference, p=1.0, note="the same in every resample")
     enough = groups >= FEWEST_GROUPS
     ends = interval(difference, draws) if enough else None
@@ -195,7 +197,7 @@ def gap_of_recipes(
     of_seeds, of_both = sum(of_each), sum(map(_of_seeds_with_rows, draws))
     of_rows = float(np.nanvar(draws[1].mean(axis=0) - draws[0].mean(axis=0)))
     variance = max(of_seeds + of_rows - of_both, of_seeds, of_rows)
-    if variance < _SAME**2:
+    if variance < SAME**2:
         return Gap(score, *means, difference, p=1.0, corrected=1.0, note="the same for all seeds")
     uncertainty = (variance - of_seeds) ** 2 / (groups - 1) + sum(
         part**2 / (len(each) - 1) for part, each in zip(of_each, values, strict=True)

@@ -1,13 +1,14 @@
-"""Two networks that have just answered the same rows, by one score; nothing is read back."""
+"""Networks that have just answered the same rows, by one score; nothing is read back."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
 from transfer.comparing.contest import REPLICATES
-from transfer.comparing.gaps import Gap, gap_of_models
+from transfer.comparing.gaps import Gap, gap_of_models, holm
 from transfer.comparing.resampling import points, resampled_scores, swapped_gaps
 from transfer.comparing.words import Circumstances, verdict
 from transfer.progress import Progress
@@ -27,27 +28,40 @@ class Answered(NamedTuple):
 
 
 def head_to_head(
-    first: Answered, second: Answered, score: str, judging: Judging, progress: Progress
-) -> tuple[Gap, str]:
-    """Return how far the second is ahead on val, and the verdict in words, as `compare` gives them.
+    rivals: Sequence[Answered], one: Answered, score: str, judging: Judging, progress: Progress
+) -> list[tuple[Gap, str]]:
+    """Return how far `one` is ahead of each rival on val, and the verdict in words.
 
-    Both said it of the same rows, in the same order; `score` tells which is better.
+    All is as `compare` gives it, p-values corrected over all rivals. All said it of the same rows,
+    in the same order; `score` tells which is better.
     """
-    one, other = first.said, second.said
-    gap = replace(
-        _gap(score, one, other, judging, progress), lower_is_better=judging.lower_is_better(score)
-    )
+    lower = judging.lower_is_better(score)
+    gaps = [
+        replace(_gap(score, rival.said, one.said, judging, progress), lower_is_better=lower)
+        for rival in rivals
+    ]
+    known = [number for number, gap in enumerate(gaps) if gap.p is not None]
+    p_values = holm([p for gap in gaps if (p := gap.p) is not None], len(known))
+    for number, p in zip(known, p_values, strict=True):
+        gaps[number] = replace(gaps[number], corrected=p)
+    return [
+        (gap, _verdict(gap, rival, one, len(known)))
+        for gap, rival in zip(gaps, rivals, strict=True)
+    ]
+
+
+def _verdict(gap: Gap, first: Answered, second: Answered, family: int) -> str:
     about = Circumstances(
         first=first.name,
         second=second.name,
         claim="models",
         runs=(1, 1),
         split="val",
-        rows=len(one),
-        family=1,
-        same=np.array_equal(one.probabilities, other.probabilities),
+        rows=len(first.said),
+        family=family,
+        same=np.array_equal(first.said.probabilities, second.said.probabilities),
     )
-    return gap, verdict(gap, about)
+    return verdict(gap, about)
 
 
 def _gap(

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from transfer.comparing.gaps import Gap
+from transfer.comparing.gaps import SAME, Gap
 
 Claim = Literal["models", "recipes"]
 """What a verdict is about: networks as they were trained, or the recipes they were trained by."""
@@ -106,7 +106,7 @@ def _finding(gap: Gap, about: Circumstances) -> str:
     corrected = several if about.family > 1 else ""
     if gap.is_reliable:
         return f"{better} is better by {by}{corrected}{lower}."
-    if gap.difference == 0:
+    if abs(gap.difference) < SAME:
         return f"No difference you could rely on: {gap.score} is the same{span(gap)}."
     ahead = f"No difference you could rely on: {better} is ahead by {by}{corrected}{lower}"
     return f"{ahead}{_needed(gap, about)}."

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from transfer.budget import Budget, in_words
-from transfer.errors import MeasuringError, WeightsError
+from transfer.errors import MeasuringError, TrainingError, WeightsError
 from transfer.experiment import RunResult
 from transfer.laddering.choosing import Limits
 from transfer.laddering.footprint import MANY, Footprint
@@ -89,15 +89,22 @@ class Attempts:
     def measure(self) -> None:
         """Measure every rung that can be tried."""
         here = [n for n, one in enumerate(self.climbed) if not one.rung.missing]
+        longest = 0.0
         with self._means.progress.step("measuring", len(here), "backbones") as step:
             for number in here:
-                one = self.climbed[number]
-                try:
-                    cost = self._means.measure(one.rung.backbone, self._plan.settled.recipe)
-                    self.climbed[number] = replace(one, footprint=cost)
-                except MeasuringError as error:
-                    self.climbed[number] = one.having(note=str(error))
-                step.advance(note=one.rung.name)
+                began = time.monotonic()
+                if self.budget.fits(longest):
+                    self._measure(number)
+                longest = max(longest, time.monotonic() - began)
+                step.advance(note=self.climbed[number].rung.name)
+
+    def _measure(self, number: int) -> None:
+        one = self.climbed[number]
+        try:
+            cost = self._means.measure(one.rung.backbone, self._plan.settled.recipe)
+            self.climbed[number] = replace(one, footprint=cost)
+        except MeasuringError as error:
+            self.climbed[number] = one.having(note=str(error))
 
     def try_all(self) -> None:
         """Probe all, train those from scratch, fine-tune the most promising."""
@@ -132,9 +139,7 @@ class Attempts:
             return False
         seconds = self._estimate(one.footprint, strategy)
         if not self.budget.fits(seconds):
-            note = f"no {strategy.value}: {in_words(self.budget.left)} left, and it would take "
-            about = in_words(self.budget.expected(seconds))
-            self.climbed[number] = one.having(note=note + f"about {about}")
+            self.climbed[number] = one.having(note=self._no_time(strategy, seconds))
             return False
         plan, began = self._plan_of(one.rung, strategy), time.monotonic()
         left = self.budget.left
@@ -142,8 +147,8 @@ class Attempts:
         self._means.progress.say(f"rung       {one.rung.name}: {strategy.value}{of}")
         try:
             result = self._means.run_one(plan)
-        except WeightsError as error:  # a download that failed takes no other rung with it
-            self.climbed[number] = one.having(note=str(error))
+        except (WeightsError, TrainingError) as error:  # of its own; it takes no other with it
+            self.climbed[number] = one.having(note=f"{strategy.value}: {error}")
             return False
         took = time.monotonic() - began
         if strategy is not Strategy.PROBE:
@@ -156,6 +161,13 @@ class Attempts:
         tried = Tried.of(result, strategy.value, self._plan.headline, took)
         self.climbed[number] = one.having(tried)
         return True
+
+    def _no_time(self, strategy: Strategy, seconds: float) -> str:
+        """Return in words why something of which images/s say `seconds` is not begun."""
+        left = f"no {strategy.value}: {in_words(self.budget.left)} left, and "
+        if seconds == float("inf"):
+            return f"{left}nobody knows how long it takes, for it was not measured"
+        return f"{left}it would take about {in_words(self.budget.expected(seconds))}"
 
     def _estimate(self, cost: Footprint | None, strategy: Strategy) -> float:
         """Return how many seconds images/s say; infinite in a budget where they are not known."""

@@ -44,13 +44,17 @@ def choose(climbed: Sequence[Climbed], limits: Limits) -> Climbed | None:
     )
 
 
-def smallest(climbed: Sequence[Climbed], limits: Limits) -> Climbed | None:
-    """Return the rung with the fewest parameters that has a score, within `limits`."""
-    return min(
-        (one for one in climbed if one.best is not None and limits.hold(one.footprint)),
-        key=_size,
-        default=None,
-    )
+def faster(climbed: Sequence[Climbed], chosen: Climbed, limits: Limits) -> list[Climbed]:
+    """Return the rungs that are faster than the chosen, and that nobody beats who is as fast.
+
+    They are within `limits`, from fast to slow; of a rung that was not measured there is none.
+    """
+    if chosen.footprint is None:
+        return []
+    within = [one for one in climbed if limits.hold(one.footprint)]
+    most = chosen.footprint.latency_ms
+    front = undominated(within, lambda cost: cost.latency_ms)
+    return [one for one in front if _known(one).latency_ms < most]
 
 
 def undominated(climbed: Sequence[Climbed], cost: Callable[[Footprint], float]) -> list[Climbed]:
@@ -68,26 +72,58 @@ def recommend(chosen: Climbed | None, climbed: Sequence[Climbed], limits: Limits
     tried = [one for one in climbed if one.best is not None]
     within = f" within {limits.words()}" if limits.words() else ""
     if not tried:
-        return "no backbone could be tried, so that there is nothing to recommend"
+        undefined = any(one.tried for one in climbed)
+        why = "has a score on these val rows" if undefined else "could be tried"
+        return f"no backbone {why}, so that there is nothing to recommend"
     if chosen is None or chosen.best is None:
-        measured = [one for one in tried if one.footprint is not None]
-        if not measured:
-            return f"nothing that could be tried was measured, so that nobody knows what is{within}"
-        cheapest = min(measured, key=lambda one: _known(one).latency_ms)
-        return (
-            f"no backbone is{within}: the fastest tried is {cheapest.rung.name}, {_costs(cheapest)}"
-        )
+        return _nothing_within(tried, limits)
     of = [one for one in tried if limits.hold(one.footprint)]
-    best = f"the best on val of {len(of)}{within}" if len(of) > 1 else f"the only one{within}"
+    costs = f"; {costs_of(chosen)}" if chosen.footprint else ""
     return (
-        f"take {chosen.rung.name} by {chosen.best.strategy}: {chosen.best.words()}, {best}"
-        f"{'; ' + _costs(chosen) if chosen.footprint else ''}"
+        f"take {chosen.rung.name} by {chosen.best.strategy}: {chosen.best.words()}, "
+        f"{_standing(chosen, of, within)}{costs}"
     )
 
 
-def _costs(one: Climbed) -> str:
+def _standing(chosen: Climbed, of: Sequence[Climbed], within: str) -> str:
+    """Return in words how the chosen stands among those it was chosen from."""
+    if len(of) == 1:
+        return f"the only one{within}"
+    as_good = sum(_score(one) == _score(chosen) for one in of)
+    if as_good > 1:
+        return f"the smallest of {as_good} that are as good on val, of {len(of)}{within}"
+    slower = sum(_latency(one) > _latency(chosen) for one in of)
+    behind = f", {slower} of them slower" if slower else ""
+    return f"the best on val of {len(of)}{within}{behind}"
+
+
+def _nothing_within(tried: Sequence[Climbed], limits: Limits) -> str:
+    """Return in words how far what was tried is from the limits."""
+    measured = [one for one in tried if one.footprint is not None]
+    if not measured:
+        return (
+            "nothing that could be tried was measured, so that nobody knows what is within "
+            f"{limits.words()}"
+        )
+    fastest, least = min(measured, key=_latency), min(measured, key=_size)
+    said = f"no backbone is within {limits.words()}: "
+    if fastest is least:
+        return f"{said}the fastest and smallest tried is {fastest.rung.name}, {costs_of(fastest)}"
+    return (
+        f"{said}the fastest tried is {fastest.rung.name}, {costs_of(fastest)}, and the smallest "
+        f"{least.rung.name}, {costs_of(least)}"
+    )
+
+
+def costs_of(one: Climbed) -> str:
+    """Return in words what a rung costs that was measured."""
     cost = _known(one)
-    return f"{cost.latency_ms:.3g} ms a picture, {cost.parameters / 1e6:.1f} M parameters"
+    return f"{in_ms(cost.latency_ms)} ms a picture, {cost.parameters / 1e6:.1f} M parameters"
+
+
+def in_ms(value: float) -> str:
+    """Return milliseconds as people write them, three digits of them at least."""
+    return f"{value:.3g}" if value < 100 else f"{value:,.0f}"  # noqa: PLR2004  # not 1e+03
 
 
 def _known(one: Climbed) -> Footprint:
@@ -98,6 +134,10 @@ def _known(one: Climbed) -> Footprint:
 
 def _score(one: Climbed) -> float:
     return one.best.value if one.best is not None else float("-inf")
+
+
+def _latency(one: Climbed) -> float:
+    return one.footprint.latency_ms if one.footprint is not None else float("nan")
 
 
 def _size(one: Climbed) -> float:

@@ -85,11 +85,11 @@ def _point(axes: "Axes", x: float, tried: Tried, *, is_chosen: bool) -> None:
 
 def _plain_ticks(axes: "Axes") -> None:
     """Write 1, 2, 5, 10 and so on, not powers: a panel may span less than one of those."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter  # noqa: PLC0415  # late
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator  # noqa: PLC0415  # late
 
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.xaxis.set_minor_locator(NullLocator())
 
 
 def _number(axes: "Axes", number: int, x: float, one: Climbed) -> None:

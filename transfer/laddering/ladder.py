@@ -6,19 +6,19 @@ from dataclasses import replace
 
 import pandas as pd
 
-from transfer.comparing.head_to_head import Answered, head_to_head
 from transfer.errors import RecipeError
 from transfer.experiment import closing
 from transfer.finetuning.devices import choose_compute
 from transfer.laddering.attempts import Attempts, Means, Wishes
-from transfer.laddering.choosing import choose, recommend, smallest
+from transfer.laddering.choosing import choose, recommend
 from transfer.laddering.figure import pareto
-from transfer.laddering.result import Climbed, Ladder
+from transfer.laddering.lead import lead
+from transfer.laddering.page import as_page
+from transfer.laddering.result import Ladder
 from transfer.laddering.rungs import Rung, fitting, other_recipes
 from transfer.laddering.table import as_table
 from transfer.logbook import Logbook, flat
 from transfer.plan import Plan
-from transfer.progress import Progress
 from transfer.recipe import Strategy
 from transfer.repeats import without_test
 from transfer.tracking.environment import environment_tags
@@ -56,20 +56,23 @@ def climb(plan: Plan, rungs: Sequence[Rung], wishes: Wishes, means: Means) -> La
         run_id = logbook.open({"transfer.ladder": ",".join(rung.name for rung in rungs)})
         of_each = replace(parent, parent=run_id)
         attempts = Attempts(of_each, fitting(rungs, recipe.size), wishes, means)
-        attempts.measure()
-        attempts.try_all()
+        try:
+            attempts.measure()
+            attempts.try_all()
+        except KeyboardInterrupt:  # what was finished is told all the same
+            attempts.ended = "interrupted"
         found = _chosen(plan, attempts, wishes, means)
         if found.chosen is not None and not found.ended and len(plan.manifest.numbers("test")):
             found = _seen_on_test(found, plan, attempts, means, logbook)
         found = replace(found, name=plan.name, seconds=attempts.budget.spent)
-        _keep(found, wishes, logbook, means)
+        _keep(found, logbook, means)
         return replace(found, run_id=tracker.finish("KILLED" if found.ended else "FINISHED"))
 
 
 def _chosen(plan: Plan, attempts: Attempts, wishes: Wishes, means: Means) -> Ladder:
     """Return what val says, and whether that is more than chance."""
     climbed, limits = attempts.climbed, wishes.limits
-    chosen, least = choose(climbed, limits), smallest(climbed, limits)
+    chosen = choose(climbed, limits)
     count = sum(len(one.tried) for one in climbed)
     notes = [
         f"val chose among {count} networks, so that its score flatters the one that it chose; "
@@ -87,7 +90,8 @@ def _chosen(plan: Plan, attempts: Attempts, wishes: Wishes, means: Means) -> Lad
         climbed=tuple(climbed),
         recommendation=recommend(chosen, climbed, limits),
         chosen=chosen.rung.name if chosen is not None else None,
-        lead=_lead(chosen, least, plan, attempts, means.progress),
+        lead=lead(chosen, climbed, limits, plan, attempts.results, means.progress),
+        most_ms=limits.latency_ms,
         notes=tuple(filter(None, notes)),
         notice=plan.task.notice,
         shown=(plan.headline, *plan.judging.shown),
@@ -100,30 +104,6 @@ def _machine(plan: Plan) -> str:
     tags = environment_tags()
     computing = choose_compute(plan.settled.recipe.machine).describe()
     return f"{tags['machine.processor']}; {computing}"
-
-
-def _lead(
-    chosen: Climbed | None,
-    least: Climbed | None,
-    plan: Plan,
-    attempts: Attempts,
-    progress: Progress,
-) -> str:
-    """Return the verdict on the chosen against the smallest, or ""."""
-    if chosen is None or least is None or chosen is least:
-        return ""
-    first, second = (_answered(one, attempts) for one in (least, chosen))
-    said = head_to_head(first, second, plan.headline, plan.judging, progress)[1]
-    return f"against {least.rung.name}, the smallest that was tried: {said}"
-
-
-def _answered(one: Climbed, attempts: Attempts) -> Answered:
-    """Return what the best network of a rung said of the val rows."""
-    best = one.best
-    if best is None:
-        raise ValueError(f"{one.rung.name} has no score")
-    said = attempts.results[best.run_id].said["val"]
-    return Answered(f"{one.rung.name} by {best.strategy}", said)
 
 
 def _seen_on_test(
@@ -141,15 +121,16 @@ def _seen_on_test(
     return replace(found, test=flat(seen.scores))
 
 
-def _keep(found: Ladder, wishes: Wishes, logbook: Logbook, means: Means) -> None:
-    """Keep what was found in the parent: table, figure, JSON, and in words."""
+def _keep(found: Ladder, logbook: Logbook, means: Means) -> None:
+    """Keep what was found in the parent: table, figure, page, JSON, and in words."""
     tracker, table = means.tracker, pd.DataFrame(as_table(found))
     logbook.table("scores/ladder.csv", table)
     tracker.keep("ladder.json", json.dumps(found.as_json(), indent=1).encode())
+    tracker.keep("ladder.html", as_page(found).encode())
     known = [one for one in found.climbed if one.best is not None and one.footprint is not None]
     if known:
-        most = wishes.limits.latency_ms
-        tracker.keep("figures/ladder.png", pareto(known, found.headline, found.chosen, most))
+        drawn = pareto(known, found.headline, found.chosen, found.most_ms)
+        tracker.keep("figures/ladder.png", drawn)
     for number, one in enumerate(known):
         if one.best is not None and one.footprint is not None:
             numbers = {found.headline: one.best.value, "latency_ms": one.footprint.latency_ms}

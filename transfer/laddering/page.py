@@ -14,6 +14,7 @@ def as_page(found: Ladder) -> str:
     title = f"What depth is worth: {found.task}"
     rows = ", ".join(f"{split} {count:,}" for split, count in found.rows.items() if count)
     notes = [f"{one.rung.name}: {note}" for one in found.climbed for note in one.notes]
+    ended = f"{found.ended}; the test rows were not looked at" if found.ended else ""
     missing = [f"{one.rung.name}: {one.rung.missing}" for one in found.climbed if one.rung.missing]
     tried = [one for one in found.climbed if not one.rung.missing]
     about = (
@@ -30,7 +31,7 @@ def as_page(found: Ladder) -> str:
         "<ul>",
         *(
             f"<li>{escape(note)}</li>"
-            for note in (*found.notes, *notes, *missing, found.notice)
+            for note in (ended, *found.notes, *notes, *missing, found.notice)
             if note
         ),
         "</ul>",
@@ -57,6 +58,6 @@ def _figure(found: Ladder) -> list[str]:
     known = [one for one in found.climbed if one.best is not None and one.footprint is not None]
     if not known:
         return []
-    picture = base64.b64encode(pareto(known, found.headline, found.chosen)).decode()
-    source = f'src="data:image/png;base64,{picture}"'
-    return [f'<p><img style="max-width: 100%" alt="score against latency" {source}></p>']
+    picture = base64.b64encode(pareto(known, found.headline, found.chosen, found.most_ms)).decode()
+    source = f'class="drawn" alt="score against latency" src="data:image/png;base64,{picture}"'
+    return [f'<div class="scroll"><img {source}></div>']

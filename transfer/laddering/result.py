@@ -90,13 +90,14 @@ class Ladder:
         climbed: every rung, in the order asked for.
         recommendation: in words.
         chosen: the rung that was chosen; None where none could be.
-        lead: the verdict on the chosen against the smallest, in words; "" where they are one.
+        lead: whether something faster does as well, in words; "" where nothing is faster.
         test: scores of the chosen on test, seen once, with `_low` and `_high`; empty where none
             was chosen or there are no test rows.
         notes: what a reader has to know beside the numbers.
         notice: what the task wants everyone to know who reads its scores.
         shown: the scores that tell most, the one that selected first.
         seconds: that all of it took.
+        most_ms: latency that was asked for at most; None where it was not.
         ended: "" or why it ended before its time.
         name, run_id: of the run under which the others stand.
     """
@@ -115,6 +116,7 @@ class Ladder:
     notice: str = ""
     shown: tuple[str, ...] = ()
     seconds: float = 0.0
+    most_ms: float | None = None
     ended: str = ""
     name: str = ""
     run_id: str = ""

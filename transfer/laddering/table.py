@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict
 
+from transfer.laddering.choosing import in_ms
 from transfer.laddering.result import Climbed, Ladder
 
 HEAD = (
@@ -34,8 +35,8 @@ def cells(one: Climbed, chosen: str | None) -> list[str]:
     costs = [""] * 6
     if cost is not None:
         costs = [
-            f"{cost.latency_ms:.3g}",
-            f"{cost.latency_many_ms:.3g}",
+            in_ms(cost.latency_ms),
+            in_ms(cost.latency_many_ms),
             f"{cost.parameters / 1e6:.1f}",
             f"{cost.macs / 1e9:.2f}",
             f"{cost.memory_mb:,.0f}",

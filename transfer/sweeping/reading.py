@@ -2,8 +2,9 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import median
+from typing import Any
 
 import optuna
 from optuna.importance import FanovaImportanceEvaluator, get_param_importances
@@ -16,6 +17,9 @@ from transfer.sweeping.study import ERROR, is_surplus, value_of
 RUN, RUN_ID, CONCLUSION = "run", "run_id", "conclusion"
 """Attributes of a trial: its run, and what was concluded."""
 
+CHOICE = "choice"
+"""Attribute of a study: which trial was chosen, and its repeats, before anything is tested."""
+
 _FEWEST = 4
 """Trials from which on what mattered is guessed at all."""
 
@@ -24,7 +28,7 @@ _STATES: dict[TrialState, State] = {
     TrialState.PRUNED: "stopped",
     TrialState.FAIL: "lost",
     TrialState.RUNNING: "under way",
-    TrialState.WAITING: "under way",
+    TrialState.WAITING: "queued",
 }
 
 
@@ -74,16 +78,29 @@ def usual_seconds(study: optuna.Study) -> float:
     return median(times) if times else 0.0
 
 
+def is_closed(study: optuna.Study, concluding: optuna.Study) -> bool:
+    """Say whether no more trials may be begun, for somebody chooses among them or has done so."""
+    states = {one.state for one in concluding.get_trials(deepcopy=False)}
+    return CHOICE in study.user_attrs or bool(states & {TrialState.RUNNING, TrialState.COMPLETE})
+
+
+def why_not_concluded(concluding: optuna.Study) -> str:
+    """Return what went wrong with the run of the chosen settings, or ""."""
+    known = (one.user_attrs.get(ERROR, "") for one in concluding.get_trials(deepcopy=False))
+    return next(filter(None, known), "")
+
+
+def read_repeats(kept: Sequence[Mapping[str, Any]]) -> tuple[Repeat, ...]:
+    """Return repeats from what JSON made of them."""
+    return tuple(Repeat(one["number"], tuple(one["values"]), one["mean"]) for one in kept)
+
+
 def read_conclusion(study: optuna.Study) -> Conclusion | None:
     """Return what was concluded in a study that holds nothing else; None if nothing was yet."""
     for one in study.get_trials(deepcopy=False):
         if one.state is TrialState.COMPLETE and CONCLUSION in one.user_attrs:
             kept = json.loads(one.user_attrs[CONCLUSION])
-            repeats = tuple(
-                Repeat(each["number"], tuple(each["values"]), each["mean"])
-                for each in kept.pop("repeats")
-            )
-            return Conclusion(repeats=repeats, **kept)
+            return Conclusion(repeats=read_repeats(kept.pop("repeats")), **kept)
     return None
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-State = Literal["complete", "stopped", "failed", "lost", "under way"]
+State = Literal["complete", "stopped", "failed", "lost", "queued", "under way"]
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,8 @@ class Trial:
 
     Attributes:
         number: in the study.
-        state: stopped for what its epochs showed, failed of itself, lost with its process.
+        state: stopped for what its epochs showed, failed of itself, lost with its process; queued
+            are the settings of a lost one that nobody has tried again.
         settings: what it tried, by dotted name.
         values: of the objectives; those of its last epoch where it was stopped; empty of others.
         run, run_id: of its run; "" where there is none.
@@ -111,7 +112,10 @@ class Sweep:
         shown: the scores that tell most.
         seconds: that this process worked.
         ended: "" or why it ended before its time.
-        name, run_id: of the run under which the trials of this process stand.
+        others: how many still work on it; the last of them concludes it.
+        again: what to type for the same study; chosen_again, for the chosen run.
+        space_file: the space, as the file that both are varied by.
+        name, run_id: of the run under which the trials stand.
     """
 
     study: str
@@ -128,6 +132,10 @@ class Sweep:
     shown: tuple[str, ...] = ()
     seconds: float = 0.0
     ended: str = ""
+    others: int = 0
+    again: str = ""
+    chosen_again: str = ""
+    space_file: str = ""
     name: str = ""
     run_id: str = ""
 

@@ -92,6 +92,19 @@ def read_space(path: Path, defaults: Recipe, layers: Sequence[Layer] = ()) -> Sp
     return settled
 
 
+def as_toml(space: Space) -> str:
+    """Return a space as the file that `read_space` reads."""
+    return "".join(f"{name} = {_written(axis)}\n" for name, axis in space.items())
+
+
+def _written(axis: Range | Choice) -> str:
+    if isinstance(axis, Choice):
+        return json.dumps(list(axis.of_text.values()))
+    parts = {"low": axis.low, "high": axis.high, "step": axis.step, "log": axis.log or None}
+    said = ", ".join(f"{name} = {json.dumps(v)}" for name, v in parts.items() if v is not None)
+    return f"{{ {said} }}"
+
+
 def _parsed(path: Path) -> Mapping[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))

@@ -16,7 +16,7 @@ from transfer.recipe import dotted
 from transfer.start import Request, finder, prepared, runner
 from transfer.sweeping.result import Objective, Sweep
 from transfer.sweeping.space import Space, read_space
-from transfer.sweeping.study import agree, free_name, open_study
+from transfer.sweeping.study import agree, done_and_under_way, free_name, open_study
 from transfer.sweeping.sweep import Studies, Wishes, carry_out
 from transfer.sweeping.trials import COSTS, Bench
 from transfer.tracking.mlflow_tracker import MlflowTracker
@@ -64,23 +64,36 @@ def sweep(
     name = request.name or free_name(url, "sweep")
     plan, store = prepared(replace(request, name=name), heard)
     wanted = _objectives(objectives or (plan.headline,), plan)
-    study = open_study(url, name, [one.direction for one in wanted])
-    agree(study, _facts(plan, axes, wanted))
-    _say(study.study_name, len(study.trials), wishes, axes, heard)
-    studies = Studies(
-        trials=study,
-        conclusion=lambda: open_study(url, f"{name}: conclusion", [wanted[0].direction]),
-        storage=without_password(url),
-    )
+    studies = open_studies(url, name, wanted)
+    agree(studies.trials, _facts(plan, axes, wanted))
+    _say(name, done_and_under_way(studies.trials), wishes, axes, heard)
     bench = Bench(
-        base=plan,
+        base=replace(plan, name=name),  # whoever works along plans it under a name of its own
         replan=lambda settings: _replanned(request, plan, store, settings),
         run=lambda plan, watch: runner(request, store, heard, watch=watch)(plan),
         space=axes,
         objectives=wanted,
         progress=heard,
     )
-    return carry_out(bench, studies, wishes, MlflowTracker(store, heard.warn))
+    return carry_out(
+        bench, studies, wishes, lambda record: MlflowTracker(store, heard.warn, shared=record)
+    )
+
+
+def open_studies(url: str, name: str, objectives: Sequence[Objective]) -> Studies:
+    """Return the study called `name` in the database at `url`, and those that stand beside it.
+
+    Raises:
+        RecipeError, StoreError: see `open_study`.
+    """
+    directions = [one.direction for one in objectives]
+    return Studies(
+        trials=open_study(url, name, directions),
+        opening=open_study(url, f"{name}: opening", ["maximize"]),
+        workers=open_study(url, f"{name}: workers", ["maximize"]),
+        concluding=open_study(url, f"{name}: conclusion", directions[:1]),
+        storage=without_password(url),
+    )
 
 
 def _objectives(names: Sequence[str], plan: Plan) -> tuple[Objective, ...]:
@@ -116,8 +129,11 @@ def _replanned(request: Request, plan: Plan, store: Store, settings: Mapping[str
     )
 
 
-def _say(study: str, known: int, wishes: Wishes, space: Space, progress: Progress) -> None:
-    goes_on = f", {known} of them begun or done" if known else ""
+def _say(
+    study: str, known: tuple[int, int], wishes: Wishes, space: Space, progress: Progress
+) -> None:
+    done, under_way = known
+    goes_on = f", {done} of them done, {under_way} under way" if any(known) else ""
     progress.say(f"sweep      study {study!r}: {wishes.trials} trials{goes_on}")
     for name, axis in space.items():
         progress.say(f"           {name}: {axis.words()}")

@@ -6,6 +6,7 @@ Only Optuna is at work here; what a trial does is passed in.
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any, Literal
@@ -117,7 +118,7 @@ def work(
     trials: int,
     *,
     seed: int,
-    has_time: Callable[[], bool] = lambda: True,
+    goes_on: Callable[[], bool] = lambda: True,
     say: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Carry out trials until the study has so many, together with whoever else works on it.
@@ -131,25 +132,25 @@ def work(
         trials: how many the study shall have, stopped ones among them.
         seed: of what is tried; trial n is the same whoever carries it out, as far as it has
             seen the same trials before.
-        has_time: asked before each trial.
+        goes_on: asked before each trial, and once more when its number is taken.
         say: told once that this process waits.
 
     Raises:
         Interrupted: the objective was; its trial is in the queue again.
     """
     waits = False
-    while has_time():
+    while goes_on():
         fail_stale_trials(study)
-        known = study.get_trials(deepcopy=False)
-        done, under_way = sum(map(_counts, known)), _in(known, TrialState.RUNNING)
+        done, under_way = done_and_under_way(study)
         if done >= trials:
             return
-        if _in(known, TrialState.WAITING) or done + under_way < trials:
-            _carry_out_one(study, _Guarded(objective, trials, seed), say)
+        queued = _in(study.get_trials(deepcopy=False), TrialState.WAITING)
+        if queued or done + under_way < trials:
+            _carry_out_one(study, _Guarded(objective, trials, seed, goes_on), say)
             waits = False
             continue
         if not waits:
-            say(f"waiting    for {under_way} trial(s) that other processes carry out")
+            say(f"waiting    for what {under_way} other process(es) carry out")
             waits = True
         time.sleep(_POLL_SECONDS)
 
@@ -163,6 +164,20 @@ def value_of(space: Space, name: str, kept: Any) -> Any:
     """Return the setting that a study keeps as `kept`."""
     axis = space[name]
     return axis.of_text[kept] if isinstance(axis, Choice) else kept
+
+
+def done_and_under_way(study: optuna.Study) -> tuple[int, int]:
+    """Return how many trials that were asked for are over, and how many are being carried out."""
+    known = study.get_trials(deepcopy=False)
+    return sum(map(_counts, known)), _in(known, TrialState.RUNNING)
+
+
+def wait_for_others(study: optuna.Study) -> None:
+    """Wait until no trial is being carried out; one whose process was lost is queued."""
+    fail_stale_trials(study)
+    while done_and_under_way(study)[1]:
+        time.sleep(_POLL_SECONDS)
+        fail_stale_trials(study)
 
 
 def is_surplus(trial: FrozenTrial) -> bool:
@@ -185,16 +200,21 @@ class _Guarded:
     """An objective that is not begun once too often, and is queued again if interrupted."""
 
     def __init__(
-        self, objective: Callable[[Trial], Sequence[float]], trials: int, seed: int
+        self,
+        objective: Callable[[Trial], Sequence[float]],
+        trials: int,
+        seed: int,
+        goes_on: Callable[[], bool] = lambda: True,
     ) -> None:
         self._objective, self._trials, self._seed = objective, trials, seed
-        self.number = -1
+        self._goes_on, self.number = goes_on, -1
 
     def __call__(self, trial: Trial) -> Sequence[float]:
         study, self.number = trial.study, trial.number
         before = [one for one in study.get_trials(deepcopy=False) if one.number < trial.number]
         live = sum(map(_counts, before)) + _in(before, TrialState.RUNNING, TrialState.WAITING)
-        if live >= self._trials:  # two processes asked at once
+        # Two processes asked at once, or the study was closed at this moment.
+        if live >= self._trials or not self._goes_on():
             trial.set_user_attr(_SURPLUS, value=True)
             return [float("nan")] * len(study.directions)
         # A state of its own for each trial: workers that start alike would all try the same.
@@ -207,6 +227,7 @@ class _Guarded:
             raise
 
 
+@cache
 def _storage(url: str, heartbeat_seconds: int) -> RDBStorage:
     def make() -> RDBStorage:
         wait: dict[str, Any] = {"pool_pre_ping": True}

@@ -117,6 +117,8 @@ class Delivery:
             run = self._client.create_run(experiment, event.time, tags, event.run.name)
             run_id = run.info.run_id
             self._save_view(experiment, event)
+        else:
+            self._client.update_run(run_id, "RUNNING")  # it may have ended: others told of it
         update = {"run_id": run_id, "experiment_id": experiment}
         self._position = self._position.model_copy(update=update)
 

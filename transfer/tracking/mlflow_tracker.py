@@ -21,7 +21,12 @@ class MlflowTracker:
     """
 
     def __init__(
-        self, store: Store, warn: Callable[[str], None], system_seconds: float = 10.0
+        self,
+        store: Store,
+        warn: Callable[[str], None],
+        system_seconds: float = 10.0,
+        *,
+        shared: str = "",
     ) -> None:
         """Keep one run in `store`.
 
@@ -30,8 +35,11 @@ class MlflowTracker:
             warn: told, from another thread, when the store is away or the disk is full, or when a
                 number changes that should stand; once each.
             system_seconds: between two samples of processor and memory.
+            shared: id of the record of a run that several processes tell of, in turns; each starts
+                it, whether it is there or not. "" is a run of one's own.
         """
         self._store, self._warn, self._system_seconds = store, warn, system_seconds
+        self._shared = shared
         self._open, self._id = False, ""
         self._told: set[str] = set()
 
@@ -60,7 +68,8 @@ class MlflowTracker:
         self._spool.start()
         first_sample = self._said.next_step(SYSTEM)
         self._system = SystemMetrics(self.log, self._system_seconds, first_sample)
-        self._system.start()
+        if not self._shared:  # several machines tell of it: none is the run's own
+            self._system.start()
         return self._id
 
     def tag(self, tags: Mapping[str, str]) -> None:
@@ -107,16 +116,28 @@ class MlflowTracker:
         run that was killed, four seconds in all. A run that is closed stays as it is: whoever
         interrupts the waiting does not undo the run.
         """
+        return self._close(status)
+
+    def leave(self) -> str:
+        """Let others go on to tell of a run that is shared; wait and return its id, as `finish`."""
+        return self._close(None)
+
+    def _close(self, status: Status | None) -> str:
         if self._open:
             self._open = False
-            self._system.stop()
-            with self._telling():
-                self._record.append(Finished(status=status))
-            self._id = self._spool.finish(killed=status == "KILLED") or self._id
+            if not self._shared:
+                self._system.stop()
+            if status is not None:
+                with self._telling():
+                    self._record.append(Finished(status=status))
+            killed = status == "KILLED"
+            self._id = self._spool.finish(killed=killed, stays_open=status is None) or self._id
         return self._id
 
     def _new(self, run: RunDescription) -> Record:
         first = Started(destination=self._store.destination, run=run)
+        if self._shared:
+            return Record.take_up(self._store.records, self._shared, first)
         return Record.create(self._store.records, first)
 
     def _earlier(self, record_id: str) -> Record:

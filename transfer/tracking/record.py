@@ -28,6 +28,7 @@ SENDING = "sending_"
 """What the name of a folder starts with that is needed for the moment of a delivery."""
 
 _GLANCE_SECONDS = 1.0  # whoever lists runs has each record for a moment
+_TURN_SECONDS = 120.0  # whoever tells of a shared run delivers it before others have their turn
 
 
 class Position(BaseModel):
@@ -92,10 +93,35 @@ class Record:
             raise StoreError(
                 f"run {first.run.name!r} is still running, in another process; stop that first"
             )
-        record.mend()
-        if record.status is not None:
-            record.append(Reopened())
+        record._open()
         return record
+
+    @classmethod
+    def take_up(cls, records: Path, record_id: str, first: Started) -> "Record":
+        """Return the record called `record_id`, locked: what is left of it here, else a new one.
+
+        For a run that several processes tell of in turns; whoever has it is waited for. A store
+        that knows the run already goes on with that one.
+
+        Raises:
+            StoreError: another process keeps it.
+            OSError: the disk is full or gone.
+        """
+        record = cls(records / record_id)
+        if not record.lock(_TURN_SECONDS):
+            raise StoreError(f"another process has kept run {first.run.name!r} for minutes")
+        if started(record) is None:
+            record.folder.mkdir(exist_ok=True)
+            record.append(first)
+        else:
+            record._open()
+        return record
+
+    def _open(self) -> None:
+        """Make whole what an earlier process left, and let it be told more."""
+        self.mend()
+        if self.status is not None:
+            self.append(Reopened())
 
     def lock(self, seconds: float = 0) -> bool:
         """Take the record for this process; False where another keeps it for so long."""

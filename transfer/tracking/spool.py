@@ -28,7 +28,7 @@ class Spool:
         self._delivery = Delivery(store, record, warn)
         self._news, self._closing, self._abandoned = (threading.Event() for _ in range(3))
         self._failures, self._progress = 0, time.monotonic()
-        self._told = self._delivered = False
+        self._told = self._delivered = self._stays_open = False
         self._thread = threading.Thread(target=self._run, name="tracking", daemon=True)
 
     def start(self) -> None:
@@ -39,13 +39,14 @@ class Spool:
         """Say that the record has grown."""
         self._news.set()
 
-    def finish(self, *, killed: bool) -> str | None:
+    def finish(self, *, killed: bool, stays_open: bool = False) -> str | None:
         """Wait for what is left and return the run's id, or None where it stays in the record.
 
         Gives up after a minute without progress, or five seconds where the store does not answer;
-        and on a run that was killed after four in all, whatever the store does.
+        and on a run that was killed after four in all, whatever the store does. Of one that
+        `stays_open` others will tell more.
         """
-        closed = time.monotonic()
+        closed, self._stays_open = time.monotonic(), stays_open
         end = closed + (_KILLED_SECONDS if killed else math.inf)
         self._closing.set()
         self._news.set()
@@ -69,7 +70,7 @@ class Spool:
                 self._rest(error)
                 continue
             if last:
-                self._delivered = self._record.status is not None
+                self._delivered = self._stays_open or self._record.status is not None
                 break
             self._news.wait()
             self._closing.wait(_GATHER_SECONDS)

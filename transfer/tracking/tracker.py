@@ -113,6 +113,13 @@ class Tracker(Protocol):
         """Close the run and return its id: the store's own, or the record's while undelivered."""
 
 
+class SharedTracker(Tracker, Protocol):
+    """A run that several processes tell of, one after the other."""
+
+    def leave(self) -> str:
+        """Let others go on to tell of the run, which stays open; return its id, as `finish`."""
+
+
 class SilentTracker:
     """Forget everything; for tests and dry runs."""
 

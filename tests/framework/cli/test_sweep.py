@@ -58,7 +58,7 @@ def test_a_sweep_is_told_by_its_best_trials_and_its_conclusion(
     assert rest["storage"] == "postgresql://x"
     lines = typed.out.splitlines()
     assert [line.split() for line in lines if line[:1].isdigit()] == [
-        ["1", "0.9", "0.002"], ["0", "0.7", "0.00123"],
+        ["1", "0.9", "0.002", "chosen"], ["0", "0.7", "0.00123", "complete"],
     ]  # fmt: skip
     for line in (
         "trials     2 complete, 1 stopped; the best 2 are shown",
@@ -79,6 +79,20 @@ def test_where_nothing_was_chosen_the_exit_code_says_so(
     asked[0] = replace(FOUND, conclusion=None, ended="interrupted")
     typed = command_line(*arguments)
     assert (typed.code, "stopped    interrupted" in typed.out) == (130, True)
+
+
+def test_what_is_left_to_others_is_no_failure_and_is_said(
+    command_line: Command, asked: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("transfer.sweeping.page.as_page", lambda found: f"page of {found.study}")
+    asked[0] = replace(FOUND, conclusion=None, others=2)
+    page = tmp_path / "found.html"
+    typed = command_line(
+        *("sweep", "demo", "--data", "d", "--space", "space.toml", "--html", page),
+    )
+    assert typed.code == 0
+    assert "left       to 2 still at work on it; the last of them concludes" in typed.out
+    assert page.read_text() == "page of s"
 
 
 def test_a_space_that_is_none_is_refused_before_anything_is_read(

@@ -8,6 +8,7 @@ import pytest
 
 import transfer
 from transfer.comparing.compare import compare_runs
+from transfer.comparing.disagreements import disagreements
 from transfer.comparing.record import write
 from transfer.errors import ComparisonError, RunNotFoundError
 from transfer.progress import Silent
@@ -178,6 +179,29 @@ def test_runs_that_learned_from_other_data_are_no_recipe(store, stored, answers)
     other = {"transfer.data_digest": "other"}
     stored("bb4", {"val": answers(7, right=0.9)}, {"seed": "4", "lr": "0.1"}, **other)
     assert "the runs of bb0..bb4 differ in data" in compared(store, first, f"{second},bb4").notes
+
+
+@pytest.mark.parametrize(
+    ("runs", "name"),
+    [("set-probe-0,set-probe-4", "set-probe-0..4"), ("run-1,run-10", "run-1..10")],
+)
+def test_what_the_names_of_one_recipe_share_is_said_once(store, stored, answers, runs, name):
+    for number, run in enumerate(runs.split(",")):
+        stored(run, {"val": answers(number)}, {"seed": str(number)})
+    stored("b", {"val": answers(9)})
+    assert [side.name for side in compared(store, runs, "b").sides] == [name, "b"]
+
+
+def test_of_several_runs_a_disagreement_tells_what_most_of_them_say(store, stored, answers):
+    runs = _seeds(stored, answers, "a", 0.6, 3)
+    stored("b", {"val": answers(9, right=0.9)})
+    both = compare_runs([runs.split(","), ["b"]], "val", store, Silent()).contenders
+    rows = disagreements(*both)
+    for row in rows:
+        label, of = row.first_says.rsplit(" in ", 1)
+        most = label == row.label and int(of[0]) > 1
+        assert (most, of[1:]) == (row.only_first, " of 3")
+    assert {row.only_first for row in rows} == {True, False}
 
 
 def test_two_runs_of_one_name_are_told_apart_by_their_ids(store, stored, answers):

@@ -8,7 +8,7 @@ from transfer.errors import RecipeError
 from transfer.overlay import Layer
 from transfer.recipe import Recipe
 from transfer.settings import TaskSettings
-from transfer.sweeping.space import Choice, Range, Space, read_space
+from transfer.sweeping.space import Choice, Range, Space, as_toml, read_space
 
 
 class Own(TaskSettings):
@@ -83,6 +83,18 @@ def test_what_no_trial_could_try_is_refused_before_any_is_begun(
 ) -> None:
     with pytest.raises(RecipeError, match="(?s)" + said.replace("(", r"\(")):
         space(line)
+
+
+def test_what_is_written_down_again_is_the_same_space(space: Callable[..., Space]) -> None:
+    found = space(
+        """
+        lr = { low = 1e-4, high = 1e-2, log = true }
+        epochs = { low = 2, high = 8, step = 2 }
+        strategy = ["lp-ft", "finetune"]
+        task.flip = [true, false]
+        """
+    )
+    assert space(as_toml(found)) == found
 
 
 def test_all_mistakes_are_said_at_once(space: Callable[..., Space]) -> None:

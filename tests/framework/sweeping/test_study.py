@@ -129,7 +129,7 @@ def test_one_that_others_took_for_lost_is_theirs(study: optuna.Study) -> None:
 
 
 def test_without_time_nothing_is_begun(study: optuna.Study) -> None:
-    work(study, objective, 3, seed=0, has_time=lambda: False)
+    work(study, objective, 3, seed=0, goes_on=lambda: False)
     assert study.trials == []
     assert usual_seconds(study) == 0
 

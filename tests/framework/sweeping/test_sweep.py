@@ -3,7 +3,7 @@
 import io
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from optuna import create_trial
 
 from transfer.assembly import Place, Watch
 from transfer.errors import ManifestError, TrainingError
@@ -20,10 +21,11 @@ from transfer.finetuning.training import EpochLog
 from transfer.overlay import Layer, settle
 from transfer.plan import Plan
 from transfer.progress import Silent
-from transfer.sweeping.result import Objective, Sweep
+from transfer.sweeping.result import Conclusion, Objective, Sweep
 from transfer.sweeping.space import Choice, Range
+from transfer.sweeping.start import open_studies
 from transfer.sweeping.study import open_study
-from transfer.sweeping.sweep import Studies, Wishes, carry_out
+from transfer.sweeping.sweep import Wishes, carry_out
 from transfer.sweeping.trials import Bench
 from transfer.tracking.tracker import STOPPED_TAG
 
@@ -62,7 +64,8 @@ class Made:
 @pytest.fixture(autouse=True)
 def _draw_little(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("history", "importance", "front"):
-        monkeypatch.setattr(f"transfer.sweeping.sweep.draw_{name}", lambda _: b"drawn")
+        for module in ("sweep", "page"):
+            monkeypatch.setattr(f"transfer.sweeping.{module}.draw_{name}", lambda _: b"drawn")
     monkeypatch.setattr("transfer.sweeping.sweep.importance", lambda *_: {"lr": 1.0})
 
 
@@ -89,13 +92,8 @@ def swept(url: str, recorder: Any) -> Callable[..., Sweep]:
     """Sweep with a bench, in a study of that name."""
 
     def swept(bench: Bench, wishes: Wishes, name: str = "s", tracker: Any = None) -> Sweep:
-        directions = [objective.direction for objective in bench.objectives]
-        studies = Studies(
-            open_study(url, name, directions),
-            lambda: open_study(url, f"{name}: conclusion", directions[:1]),
-            url,
-        )
-        return carry_out(bench, studies, wishes, tracker or recorder)
+        studies = open_studies(url, name, bench.objectives)
+        return carry_out(bench, studies, wishes, lambda _: tracker or recorder)
 
     return swept
 
@@ -108,7 +106,7 @@ def test_trials_are_judged_on_val_and_the_chosen_one_alone_is_tested(
     assert not any(len(plan.manifest.numbers("test")) for plan in trials)
     assert last.name == "s-chosen"
     assert len(last.manifest.numbers("test")) > 0
-    assert {plan.parent for plan in made.plans} == {"recorded"}
+    assert len({plan.parent for plan in made.plans} - {None}) == 1
     done = [one for one in found.trials if one.state == "complete"]
     best = max(done, key=lambda one: one.first)
     assert found.conclusion is not None
@@ -131,6 +129,76 @@ def test_a_concluded_study_is_told_again_and_not_tested_again(
     assert len(made.plans) == runs
     assert again.conclusion == first.conclusion
     assert "take another --name" in told.notes[0]
+
+
+def test_workers_of_a_study_share_the_run_that_stands_for_it(
+    swept: Callable[..., Sweep], bench: Bench, made: Made, url: str, recorder: Any
+) -> None:
+    swept(bench, Wishes(2, budget_seconds=1e-9))
+    assert recorder.status == "FINISHED"  # nothing came of it, and nobody goes on
+    swept(bench, Wishes(2))
+    swept(bench, Wishes(2), name="other")
+    parents = list(dict.fromkeys(plan.parent for plan in made.plans))
+    assert len(parents) == 2
+    for study, parent in zip(("s", "other"), parents, strict=True):
+        assert open_study(url, study, ["maximize"]).user_attrs["parent"] == parent
+
+
+def test_whoever_has_no_more_time_leaves_the_conclusion_to_the_last(
+    swept: Callable[..., Sweep], bench: Bench, made: Made, url: str, recorder: Any
+) -> None:
+    workers = open_study(url, "s: workers", ["maximize"])
+    other = workers.ask()
+    other.set_user_attr("trials", 3)
+    swept(bench, Wishes(2))
+    found = swept(bench, Wishes(3, budget_seconds=1e-9))
+    assert (found.others, found.conclusion, found.ended) == (1, None, "")
+    assert (recorder.status, len(made.plans)) == (None, 2)
+    workers.tell(other, 0.0)
+    found = swept(bench, Wishes(3))  # now this one is the last
+    assert (found.others, len(made.plans)) == (0, 4)
+    assert found.conclusion is not None
+    assert recorder.status == "FINISHED"
+
+
+def test_nobody_waits_for_one_who_only_waits(
+    swept: Callable[..., Sweep], bench: Bench, url: str
+) -> None:
+    open_study(url, "s: workers", ["maximize"]).ask().set_user_attr("trials", 2)
+    assert swept(bench, Wishes(2)).conclusion is not None
+
+
+def test_a_conclusion_that_was_lost_repeats_nothing_and_makes_no_other_choice(
+    swept: Callable[..., Sweep], bench: Bench, made: Made
+) -> None:
+    made.ends = {9: "KILLED"}  # after three trials and their repeats: the chosen one
+    assert swept(bench, Wishes(3, seeds=3)).ended.startswith("interrupted")
+    chosen = made.plans[9].settled.recipe
+    found = swept(bench, Wishes(8, seeds=3))  # more trials would choose by what may have been seen
+    assert len(made.plans) == 11
+    assert made.plans[10].settled.recipe == chosen
+    assert found.conclusion is not None
+    assert len(found.conclusion.repeats) == 3
+
+
+def test_no_trial_is_begun_while_somebody_concludes_and_all_tell_the_same(
+    swept: Callable[..., Sweep], bench: Bench, made: Made, url: str
+) -> None:
+    open_study(url, "s", ["maximize"]).add_trial(create_trial(value=0.5, distributions={}))
+    concluding = open_study(url, "s: conclusion", ["maximize"])
+    closing = concluding.ask()
+
+    class Heard(Silent):
+        def say(self, line: str) -> None:
+            if line.startswith("waiting"):  # the other one concludes meanwhile
+                said = Conclusion(0, (), "s-chosen", "id", {}, {"kappa": 0.4})
+                closing.set_user_attr("conclusion", json.dumps(asdict(said)))
+                concluding.tell(closing, 0.4)
+
+    found = swept(replace(bench, progress=Heard()), Wishes(2))
+    assert made.plans == []
+    assert found.conclusion is not None
+    assert found.conclusion.test == {"kappa": 0.4}
 
 
 def test_on_other_seeds_the_luckiest_may_lose(
