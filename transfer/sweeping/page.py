@@ -57,7 +57,8 @@ def _line(one: Trial, found: Sweep, *, is_chosen: bool) -> list[str]:
     values = [f"{value:.4g}" for value in one.values]
     values += [""] * (len(found.objectives) - len(values))
     settings = [in_words(one.settings.get(name, "")) for name in found.space]
-    state = "; ".join(filter(None, ["chosen" if is_chosen else one.state, one.about]))
+    said = one.about.removeprefix(f"{one.state} ")
+    state = "; ".join(filter(None, ["chosen" if is_chosen else one.state, said]))
     return [str(one.number), *values, *settings, state]
 
 

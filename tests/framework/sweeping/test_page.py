@@ -52,6 +52,7 @@ def test_trials_are_ranked_and_those_that_came_to_nothing_stand_last() -> None:
     assert head == ["trial", "kappa", "lr", "state"]
     assert [line[0] for line in lines] == ["3", "0", "1", "2"]
     assert lines[0] == ["3", "0.9", "0.002", "chosen"]
+    assert lines[2][-1] == "stopped; after epoch 1"
 
 
 def test_where_nothing_was_chosen_the_page_says_why() -> None:
