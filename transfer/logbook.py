@@ -108,12 +108,14 @@ class Logbook:
     def epoch(self, log: EpochLog) -> None:
         """Record one pass over the training rows."""
         self._epochs.append(log)
-        numbers = {"train/loss": log.loss}
+        # MLflow's pages compare runs by the number that each said first.
+        headline_first = sorted(log.scores, key=lambda name: name != self._plan.headline)
+        numbers = {f"epoch/{name}": log.scores[name] for name in headline_first}
+        numbers["train/loss"] = log.loss
         if log.rows_per_second:
             numbers[THROUGHPUT] = log.rows_per_second
         if log.epoch:
             numbers["train/lr"] = log.lr
-        numbers |= {f"epoch/{name}": value for name, value in log.scores.items()}
         self._tracker.log(numbers, step=log.epoch)
 
     def decision(self, name: str, value: float) -> None:

@@ -59,7 +59,7 @@ class MlflowTracker:
         self._spool = Spool(self._store, self._record, self._warn)
         self._spool.start()
         first_sample = self._said.next_step(SYSTEM)
-        self._system = SystemMetrics(self.log, self._system_seconds, first_sample)
+        self._system = SystemMetrics(self._say, self._system_seconds, first_sample)
         self._system.start()
         return self._id
 
@@ -74,6 +74,7 @@ class MlflowTracker:
         if change := self._said.change(event):
             self._tell_once("change", change)
         self._say(event)
+        self._system.follow()
 
     def read(self, inputs: Sequence[DataInput]) -> None:
         """Record which data the run reads."""
