@@ -6,7 +6,8 @@
 Three small runs are trained on drawn samples, one a strategy, with all that a run keeps. The others
 are their rows in MLflow's database under other ids, names, times and values; a few have their files
 as well. Each command runs in a process of its own: what it takes to start (imports, the
-connection) stands apart from what it takes once the store is open.
+connection) stands apart from what it takes once the store is open. Beside the seconds stand those
+of the processor, which other work on the machine does not change as much.
 """
 
 import argparse
@@ -21,10 +22,12 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
+import psutil
 import requests
 
 import transfer
@@ -49,11 +52,12 @@ import transfer.comparing.compare, transfer.tracking.runs
 from transfer.tracking.store import connect, open_store
 started = time.time()
 connect(open_store(Path(out))).search_experiments()
-opened = time.time()
+opened, used = time.time(), time.process_time()
 sys.argv = ["transfer", *words, "--store", out]
 with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
     main()
-print(json.dumps([started - began, opened - started, time.time() - opened]))
+then = [time.time() - opened, time.process_time() - used]
+print(json.dumps([started - began, opened - started, *then]))
 """
 
 
@@ -126,22 +130,19 @@ def _insert(
     chance: random.Random,
 ) -> None:
     """Insert a run's rows once more, under other ids: earlier, and a little better or worse."""
+    others = {**others, "seed0": f"seed{number + 1}"}
+    better = chance.uniform(-0.1, 0.1)
 
     def renamed(value: object) -> object:
         for old, new in others.items():
             value = value.replace(old, new) if isinstance(value, str) else value
         return value
 
-    name = f"resnet10t-{_STRATEGIES[number % len(_STRATEGIES)]}-32px-seed{number + 1}"
-    better = chance.uniform(-0.1, 0.1)
     for table, (columns, rows) in about.items():
         lines = [dict(zip(columns, map(renamed, row), strict=True)) for row in rows]
         for line in lines:
             if table == "runs":
-                line |= {"name": name}
                 line |= {k: line[k] - (number + 1) * _APART_MS for k in ("start_time", "end_time")}
-            elif table == "tags" and line["key"] == "mlflow.runName":
-                line["value"] = name
             elif table in _NUMBERS:
                 value = "metric_value" if "metric_value" in line else "value"
                 line[value] += better
@@ -159,15 +160,34 @@ def _copy_files(out: Path, others: Mapping[str, str]) -> None:
 
 
 def timed(out: Path, *words: str) -> list[float]:
-    """Return the seconds of a command: until imports are done, until the store is open, and then."""
+    """Return the seconds of a command: of its imports, of opening the store, then, of processor."""
     command = [sys.executable, "-c", _PROCESS, str(time.time()), str(out), *words]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 
+class Pages(NamedTuple):
+    """Where they are, and the server that makes them."""
+
+    address: str
+    server: psutil.Process
+
+    def ask(self, path: str, body: object) -> list[float]:
+        """Return the seconds of a request, and those of the server's processor."""
+        began, used = time.perf_counter(), self._used()
+        address = f"{self.address}/ajax-api/2.0/mlflow/{path}"
+        requests.post(address, json=body, timeout=60).raise_for_status()
+        return [time.perf_counter() - began, self._used() - used]
+
+    def _used(self) -> float:
+        """Return the seconds of processor that the server and its worker have used so far."""
+        times = [one.cpu_times() for one in (self.server, *self.server.children(recursive=True))]
+        return sum(one.user + one.system for one in times)
+
+
 @contextmanager
-def pages(out: Path) -> Iterator[str]:
-    """Give the address of MLflow's pages on the store in `out`, as `transfer ui` starts them."""
+def pages(out: Path) -> Iterator[Pages]:
+    """Give MLflow's pages on the store in `out`, as `transfer ui` starts them."""
     shown = user_interface(open_store(out), port=_PORT)
     server = subprocess.Popen(
         shown.command,
@@ -178,7 +198,7 @@ def pages(out: Path) -> Iterator[str]:
     try:
         while not _answers(f"{shown.address}/health"):
             time.sleep(0.2)
-        yield shown.address
+        yield Pages(shown.address, psutil.Process(server.pid))
     finally:
         server.terminate()
         server.wait()
@@ -191,7 +211,7 @@ def _answers(address: str) -> bool:
         return False
 
 
-def first_page(out: Path, address: str) -> dict[str, float]:
+def first_page(out: Path, shown: Pages) -> dict[str, list[float]]:
     """Return the seconds of what the page of runs asks for, as Chromium was seen to, one by one."""
     (experiment,) = (
         found
@@ -214,32 +234,33 @@ def first_page(out: Path, address: str) -> dict[str, float]:
         "data sets": ("experiments/search-datasets", {"experiment_ids": ids}),
         "models": ("logged-models/search", {"experiment_ids": ids, "order_by": newest}),
     }
-    return {name: _ask(address, *request) for name, request in asked.items()}
-
-
-def _ask(address: str, path: str, body: object) -> float:
-    began = time.perf_counter()
-    answer = requests.post(f"{address}/ajax-api/2.0/mlflow/{path}", json=body, timeout=60)
-    answer.raise_for_status()
-    return time.perf_counter() - began
+    taken = {name: shown.ask(*request) for name, request in asked.items()}
+    return taken | {
+        "all of it, one by one": [sum(one) for one in zip(*taken.values(), strict=True)]
+    }
 
 
 def table(out: Path, repeats: int) -> str:
     """Return a Markdown table of medians."""
-    lines = ["| | imports s | opening s | then s |", "|---|---|---|---|"]
-    two = [f"resnet10t-{_STRATEGIES[0]}-32px-seed{seed}" for seed in (1, 1 + len(_STRATEGIES))]
+    lines = ["| | imports s | opening s | then s | of the processor s |", "|---|---|---|---|---|"]
+    with closing(sqlite3.connect(out / "mlflow.db")) as database:
+        query = "SELECT name FROM runs WHERE name LIKE '%seed1' OR name LIKE '%seed2'"
+        two = [name for (name,) in database.execute(query)]
     for words in (["runs"], ["compare", *two], ["compare", *two, "--on", "test"]):
-        measured = zip(*(timed(out, *words) for _ in range(repeats)), strict=True)
-        medians = map(statistics.median, measured)
         shown = " ".join(["transfer", *words]).replace(" ".join(two), "A B")
-        lines.append(f"| `{shown}` | {' | '.join(f'{one:.2f}' for one in medians)} |")
-    with pages(out) as address:
-        first_page(out, address)  # the server imports some of its code with the first request
-        asked = [first_page(out, address) for _ in range(repeats)]
-    parts = {name: statistics.median(one[name] for one in asked) for name in asked[0]}
-    parts["all of it, one by one"] = statistics.median(sum(one.values()) for one in asked)
-    lines += [f"| first page: {name} | | | {seconds:.2f} |" for name, seconds in parts.items()]
+        measured = [timed(out, *words) for _ in range(repeats)]
+        lines.append(f"| `{shown}` | {_medians(measured)} |")
+    with pages(out) as served:
+        first_page(out, served)  # the server imports some of its code with the first request
+        asked = [first_page(out, served) for _ in range(repeats)]
+    lines += [
+        f"| page: {name} | | | {_medians([one[name] for one in asked])} |" for name in asked[0]
+    ]
     return "\n".join(lines)
+
+
+def _medians(measured: Sequence[Sequence[float]]) -> str:
+    return " | ".join(f"{statistics.median(one):.2f}" for one in zip(*measured, strict=True))
 
 
 def main() -> None:
