@@ -162,7 +162,7 @@ def _copy_files(out: Path, others: Mapping[str, str]) -> None:
 def timed(out: Path, *words: str) -> list[float]:
     """Return the seconds of a command: of its imports, of opening the store, then, of processor."""
     command = [sys.executable, "-c", _PROCESS, str(time.time()), str(out), *words]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 
