@@ -72,8 +72,8 @@ def _what(error: Exception) -> str:
     code = getattr(error, "error_code", "")
     user = os.environ.get("MLFLOW_TRACKING_USERNAME")
     if code == "UNAUTHENTICATED":
-        now = f"they say {user!r} and a password that is not" if user else "they are not set"
-        return f"wants a user that it knows, in {CREDENTIALS}; {now}"
+        now = f"it refuses {user!r} with the one that is there" if user else "they are not set"
+        return f"wants a user and a password, in {CREDENTIALS}; {now}"
     if code == "PERMISSION_DENIED":
         return f"does not let {user or 'nobody in particular'!r} do this: {_reason(error)}"
     return f"gives no answer: {_reason(error)}"

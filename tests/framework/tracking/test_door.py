@@ -62,7 +62,7 @@ def test_whoever_may_use_an_address_is_not_in_it(uri: str, shown: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("user", "said"), [("me", "'me' and a password that is not"), ("", "they are not set")]
+    ("user", "said"), [("me", "it refuses 'me' with"), ("", "they are not set")]
 )
 def test_a_wrong_password_is_one_line_that_says_where_the_right_one_goes(
     monkeypatch: pytest.MonkeyPatch, user: str, said: str
