@@ -21,6 +21,7 @@ from transfer.figures import (
 from transfer.finetuning.ending import Ended, Ending
 from transfer.finetuning.finetuner import EpochLog
 from transfer.images.pictures import Pixels
+from transfer.network.stem import colour_places
 from transfer.pixels.cache import Pictures
 from transfer.pixels.views import TrainingViews
 from transfer.plan import Plan
@@ -66,6 +67,7 @@ class Logbook:
         """Keep a record of `plan` with `tracker`; without `log_pictures` no picture is in it."""
         self._plan, self._tracker, self._log_pictures = plan, tracker, log_pictures
         self._epochs: list[EpochLog] = []
+        self._colours = colour_places(plan.settled.recipe.bands)
 
     def open(self, tags: Mapping[str, str], record: str | None = None) -> str:
         """Start the run with its settings and data, and `tags` beside ours; return its id.
@@ -204,6 +206,7 @@ class Logbook:
             captions,
             "rows as scoring sees them, and as training does",
             columns=_SHOWN_VIEWS + 1,
+            colours=self._colours,
         )
         self._tracker.keep("figures/views.png", grid)
 
@@ -223,7 +226,8 @@ class Logbook:
         ]
         shown = [pictures[numbers[i]] for i in worst]
         title = f"the surest of {len(wrong)} mistakes among {len(said)} test rows"
-        self._tracker.keep("figures/test_mistakes.png", picture_grid(shown, captions, title))
+        grid = picture_grid(shown, captions, title, colours=self._colours)
+        self._tracker.keep("figures/test_mistakes.png", grid)
 
     def _inputs(self) -> list[DataInput]:
         manifest = self._plan.manifest

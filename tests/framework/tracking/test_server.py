@@ -285,6 +285,7 @@ def guarded(template: Path, tmp_path: Path) -> Iterator[Server]:
         "database_uri": f"sqlite:///{tmp_path}/users.db",
         "admin_username": "admin",
         "authorization_function": "mlflow.server.auth:authenticate_request_basic_auth",
+        "auth_cache_ttl_seconds": "60",  # else it hashes the password for every request
     }
     lines = [f"{name} = {value}" for name, value in settings.items()]
     (tmp_path / "users.ini").write_text("\n".join(["[mlflow]", *lines]))
