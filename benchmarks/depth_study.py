@@ -3,6 +3,7 @@
     python benchmarks/depth_study.py DATA                       # EuroSAT chips, about half an hour
     python benchmarks/depth_study.py DATA --epochs 60 --rows 0  # on a card: all rows, long enough
     python benchmarks/depth_study.py DATA --keep errors.csv     # what is in there is not run again
+    python benchmarks/depth_study.py DATA --seeds 1 --networks plain56 --keep 1.csv  # one of many
 
 The claim that residual networks were built on (He et al. 2016, arXiv:1512.03385, figure 1 and 6):
 of plain networks the deeper one has the higher *training* error, so that it is no matter of
@@ -116,14 +117,16 @@ def training_error(network: Network, chips: Chips) -> float:
 def table(errors: pd.DataFrame) -> str:
     """Return the errors as Markdown, and the differences between the depths, seed against seed."""
     lines = ["| network | training error, % | by seed | minutes |", "|---|---|---|---|"]
-    for name in NETWORKS:
+    known = set(errors["network"])
+    for name in (name for name in NETWORKS if name in known):
         own = errors[errors["network"] == name]
         each = " ".join(f"{100 * error:.1f}" for error in own["error"])
         cells = [name, _interval(list(own["error"])), each, f"{own['minutes'].mean():.1f}"]
         lines.append(f"| {' | '.join(cells)} |")
     wide = errors.pivot_table(index="seed", columns="network", values="error")
-    for kind in ("plain", "resnet"):
-        gap = list(wide[f"{kind}56"] - wide[f"{kind}20"])
+    pairs = [kind for kind in ("plain", "resnet") if {f"{kind}20", f"{kind}56"} <= known]
+    for kind in pairs:
+        gap = list((wide[f"{kind}56"] - wide[f"{kind}20"]).dropna())
         lines.append(f"\n{kind}56 minus {kind}20: {_interval(gap)} points")
     return "\n".join(lines)
 
@@ -147,6 +150,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--rows", type=int, default=2000, help="chips to learn from; 0 takes all")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=NETWORKS)
     parser.add_argument("--keep", type=Path, metavar="CSV", help="of the same epochs and rows")
     asked = parser.parse_args()
 
@@ -156,7 +160,7 @@ def main() -> None:
     errors = pd.read_csv(asked.keep) if asked.keep and asked.keep.is_file() else pd.DataFrame()
     for seed in asked.seeds:
         chips = chips_of(manifest, asked.rows, seed, compute)
-        for name in NETWORKS:
+        for name in asked.networks:
             if len(errors) and ((errors["network"] == name) & (errors["seed"] == seed)).any():
                 continue
             began = time.perf_counter()

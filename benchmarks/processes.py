@@ -21,10 +21,11 @@ import torch
 
 from transfer.finetuning.checkpoint import Checkpoints
 from transfer.finetuning.devices import choose_compute, loader_workers
-from transfer.finetuning.finetuner import EpochLog, Trainer, Training
+from transfer.finetuning.finetuner import Trainer
 from transfer.finetuning.interruption import Interruption
 from transfer.finetuning.joint import start_alike
 from transfer.finetuning.stopping import Best, Validation
+from transfer.finetuning.training import EpochLog, Training
 from transfer.images.pictures import Pixels
 from transfer.launch import join
 from transfer.network.backbone import Network, build_network

@@ -18,7 +18,8 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -33,14 +34,15 @@ from transfer.cache.block import as_names
 from transfer.cli.console import Terminal
 from transfer.finetuning.checkpoint import Checkpoints
 from transfer.finetuning.devices import Compute, choose_compute, loader_workers
-from transfer.finetuning.finetuner import EpochLog, Trainer, Training
+from transfer.finetuning.finetuner import Trainer
 from transfer.finetuning.interruption import Interruption
 from transfer.finetuning.schedule import build_optimizer
 from transfer.finetuning.stopping import Best, Validation
+from transfer.finetuning.training import EpochLog, Training
 from transfer.network.backbone import build_network
 from transfer.network.freezing import BatchStatistics, train_from
 from transfer.network.objective import make_loss
-from transfer.pixels.batches import Batches
+from transfer.pixels.batches import Batch, Batches
 from transfer.pixels.cache import Pictures
 from transfer.pixels.pixel_store import KeptPixels, PixelStore
 from transfer.pixels.views import TrainingViews
@@ -180,8 +182,18 @@ def run_epochs(
     kept: KeptPixels | None,
     compute: Compute,
     on_epoch: Callable[[EpochLog], None],
+    watched: Callable[[Iterator[Batch]], Iterator[Batch]] = iter,
 ) -> None:
-    """Train a new network on `files` as `transfer fit` does, without a look at val."""
+    """Train a new network on `files` as `transfer fit` does, without a look at val.
+
+    Args:
+        recipe: of the run.
+        files: what it learns from.
+        kept: their pixels, where they are on disk.
+        compute: device and precision.
+        on_epoch: hears of each epoch.
+        watched: the batches of an epoch -> the same.
+    """
     numbers = np.arange(len(files))
     pictures = Pictures(
         [Row(path) for path in files],
@@ -199,7 +211,7 @@ def run_epochs(
         threads=compute.threads,
     )
     training = Training(
-        batches=lambda epoch, first: batches.training(numbers, epoch, first=first),
+        batches=lambda epoch, first: watched(batches.training(numbers, epoch, first=first)),
         rows=len(files),
         batches_per_epoch=batches.steps(len(files)),
         loss=LOSS,
@@ -219,9 +231,14 @@ def draw_files(folder: Path, case: Case, steps: int) -> list[Path]:
     """Write the JPEGs of an epoch of `steps`."""
     folder.mkdir()
     files = [folder / f"{number}.jpg" for number in range(steps * case.batch_size)]
-    for number, path in enumerate(files):
-        path.write_bytes(jpeg(number, case.picture))
+    with ProcessPoolExecutor() as pool:
+        list(pool.map(draw_file, files, itertools.repeat(case.picture), chunksize=64))
     return files
+
+
+def draw_file(path: Path, size: tuple[int, int]) -> None:
+    """Write the picture of the number that is its name."""
+    path.write_bytes(jpeg(int(path.stem), size))
 
 
 def jpeg(number: int, size: tuple[int, int]) -> bytes:
@@ -265,19 +282,23 @@ def main() -> None:
     )
     parser.add_argument("--models", nargs="+", choices=CASES, default=list(CASES), metavar="MODEL")
     parser.add_argument("--steps", type=int, default=16, help="batches of an epoch")
+    parser.add_argument("--batch-size", type=int, help="instead of the one of each model")
     parser.add_argument("--repeats", type=int, default=3, help="of the whole sequence")
     asked = parser.parse_args()
 
     compute = choose_compute(TASK.defaults().machine)
     print(f"torch {torch.__version__}, Python {platform.python_version()}, {compute.describe()}\n")
+    cases = {name: CASES[name] for name in asked.models}
+    if asked.batch_size:
+        cases = {n: replace(case, batch_size=asked.batch_size) for n, case in cases.items()}
     measured = {name: Measured() for name in asked.models}
     with tempfile.TemporaryDirectory() as folder:
         files = {
-            name: draw_files(Path(folder, name), CASES[name], asked.steps) for name in asked.models
+            name: draw_files(Path(folder, name), case, asked.steps) for name, case in cases.items()
         }
         for repeat, name in itertools.product(range(asked.repeats), asked.models):
             print(f"{name}, repeat {repeat + 1} of {asked.repeats}", file=sys.stderr)
-            measure(CASES[name], files[name], compute, measured[name])
+            measure(cases[name], files[name], compute, measured[name])
     print(table(measured))
 
 

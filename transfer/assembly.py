@@ -8,7 +8,7 @@ import torch
 
 from transfer.continuation import Continuation
 from transfer.errors import RecipeError
-from transfer.finetuning.finetuner import EpochLog
+from transfer.finetuning.training import EpochLog
 from transfer.network.backbone import (
     Design,
     Network,

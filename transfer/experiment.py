@@ -10,11 +10,11 @@ from transfer.assembly import Place, assemble
 from transfer.continuation import Card, Continuation, card_of
 from transfer.finetuning.devices import Compute, choose_compute
 from transfer.finetuning.ending import Ending
-from transfer.finetuning.finetuner import EpochLog
 from transfer.finetuning.interruption import Interruption
 from transfer.finetuning.joint import start_alike
 from transfer.finetuning.lesson import Host, Learned
 from transfer.finetuning.strategies import learn
+from transfer.finetuning.training import EpochLog
 from transfer.logbook import Logbook, flat
 from transfer.network.backbone import Network
 from transfer.plan import Plan

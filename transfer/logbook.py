@@ -19,7 +19,7 @@ from transfer.figures import (
     reliability_diagram,
 )
 from transfer.finetuning.ending import Ended, Ending
-from transfer.finetuning.finetuner import EpochLog
+from transfer.finetuning.training import EpochLog
 from transfer.images.pictures import Pixels
 from transfer.network.stem import colour_places
 from transfer.pixels.cache import Pictures

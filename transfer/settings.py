@@ -78,6 +78,10 @@ class ProbeSettings(Settings):
     """Strengths of the L2 penalty that are tried; val picks one. Features have unit variance."""
     iterations: int = Field(default=200, ge=1)
     """Most L-BFGS steps for each strength."""
+    start_l2: float = Field(default=1.0, ge=0)
+    """Penalty of the head that training goes on from, where it does. The head that is best on
+    frozen features is too sure of itself to start from: its large weights turn every step of the
+    backbone into a jump of the logits, and rows that it has right have nothing left to teach."""
     views: int = Field(default=0, ge=0)
     """Passes of training views that the head is fitted on beside the plain rows. None by default:
     each costs as much as all the features so far, and pays where classes have few pictures."""

@@ -20,11 +20,11 @@ from transfer.errors import ManifestError, TransferError
 from transfer.finetuning.checkpoint import Checkpoints
 from transfer.finetuning.devices import Compute
 from transfer.finetuning.features import FeatureCache
-from transfer.finetuning.finetuner import EpochLog
 from transfer.finetuning.interruption import Interruption
 from transfer.finetuning.joint import start_alike
 from transfer.finetuning.lesson import Host, Lesson
 from transfer.finetuning.strategies import learn
+from transfer.finetuning.training import EpochLog
 from transfer.images.pictures import Pixels
 from transfer.launch import join
 from transfer.network.backbone import Design, Network, build_network

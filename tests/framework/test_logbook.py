@@ -13,7 +13,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from transfer.finetuning.ending import Ended, Ending
-from transfer.finetuning.finetuner import EpochLog
+from transfer.finetuning.training import EpochLog
 from transfer.logbook import Logbook, flat
 from transfer.overlay import Settled
 from transfer.plan import Plan

@@ -2,9 +2,11 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
+from typing import NamedTuple, SupportsFloat
 
 from torch import Tensor, nn
 
@@ -21,56 +23,14 @@ from transfer.finetuning.ending import Ended, Ending, Stopped
 from transfer.finetuning.interruption import Interruption, Terminated
 from transfer.finetuning.joint import add_up
 from transfer.finetuning.mixing import mix
+from transfer.finetuning.overlap import Feed, LateSum
 from transfer.finetuning.schedule import Schedule, build_optimizer, set_learning_rate
 from transfer.finetuning.stopping import Best, Validation
+from transfer.finetuning.training import EpochLog, Training
 from transfer.network.backbone import Network
 from transfer.pixels.batches import Batch
 from transfer.progress import Progress, Step
 from transfer.recipe import Recipe
-
-
-@dataclass(frozen=True)
-class EpochLog:
-    """What one pass over the training rows did.
-
-    Attributes:
-        epoch: 1..epochs; 0 is the probe.
-        loss: mean training loss.
-        lr: learning rate of the head in the last step; 0 for the probe.
-        rows_per_second: read and computed on, scoring left out; 0 where all features were kept.
-        scores: on val, by name.
-        improved: the best so far.
-    """
-
-    epoch: int
-    loss: float
-    lr: float
-    rows_per_second: float
-    scores: dict[str, float]
-    improved: bool
-
-
-@dataclass(frozen=True)
-class Training:
-    """What the loop needs besides a network; each is given by the stage that owns it.
-
-    Attributes:
-        batches: (epoch, number of its first batch) -> training batches.
-        rows: how many rows an epoch has, for all processes together.
-        batches_per_epoch: into how many batches they are divided.
-        loss: logits, targets, share of the training that is over -> mean loss, a scalar.
-        prepare: (network, epoch) sets what trains in it, batch statistics included.
-        validate: network -> what it says on val; leaves it in eval mode.
-        on_epoch: hears of each epoch, once it is in a checkpoint; may raise `Stopped`.
-    """
-
-    batches: Callable[[int, int], Iterator[Batch]]
-    rows: int
-    batches_per_epoch: int
-    loss: Callable[[Tensor, Tensor, float], Tensor]
-    prepare: Callable[[Network, int], None]
-    validate: Callable[[Network], Validation]
-    on_epoch: Callable[[EpochLog], None]
 
 
 @dataclass(frozen=True)
@@ -80,7 +40,7 @@ class _Position:
     Attributes:
         epoch: the one under way, 1..epochs; epochs + 1 at the end.
         step: optimizer steps of it that are done.
-        loss: sum of the losses of its rows so far.
+        loss: sum of the losses of its rows, of the steps whose loss is known.
         seconds: spent on it so far, scoring left out.
     """
 
@@ -88,6 +48,20 @@ class _Position:
     step: int = 0
     loss: float = 0.0
     seconds: float = 0.0
+
+
+class _Unread(NamedTuple):
+    """The loss of a step that is done.
+
+    Attributes:
+        step: its number in the epoch, from 0.
+        rows: it went over.
+        loss: over those rows; a card may still be busy with it.
+    """
+
+    step: int
+    rows: int
+    loss: SupportsFloat
 
 
 class Trainer:
@@ -116,6 +90,11 @@ class Trainer:
         self._optimizer = build_optimizer(network, recipe.peak_lr, settings)
         self._average = WeightAverage(network, settings.ema) if settings.ema else None
         self._position, self._logs = _Position(), list[EpochLog]()
+        self._feed, self._unread = Feed(compute.device), deque[_Unread]()
+        # A card alone gets its next step before the loss of the last one is waited for. Processes
+        # wait for each other in every step, and a CPU has nothing to do meanwhile.
+        alone = self._processes.share.size == 1
+        self._ahead = 1 if alone and compute.device.type == "cuda" else 0
         self._saved = time.monotonic()
 
     def begin(self, logs: Sequence[EpochLog]) -> None:
@@ -144,7 +123,9 @@ class Trainer:
 
         Raises:
             OutputError: the disk is full; the one before stays.
+            TrainingError: the last loss is no number.
         """
+        self._read_losses()
         state = {
             "network": self._network.state_dict(),
             "optimizer": self._optimizer.state_dict(),
@@ -224,6 +205,9 @@ class Trainer:
                     spent, began = now - began, now
                     self._position = replace(self._position, seconds=self._position.seconds + spent)
                 self._save_in_time()
+            self._read_losses()
+            spent = time.perf_counter() - began
+            self._position = replace(self._position, seconds=self._position.seconds + spent)
 
     def _close_epoch(self, validation: Validation) -> None:
         """Score the epoch that is through, keep a checkpoint of it, then tell of it."""
@@ -244,7 +228,10 @@ class Trainer:
         self._training.on_epoch(log)
 
     def _step(self, group: list[Batch], rows: int, shown: Step) -> None:
-        """Take one step over `rows` rows, those of `group` among them; no number, no step."""
+        """Take one step over `rows` rows, those of `group` among them; no number, no step.
+
+        On a card that is one step late, and ends the training all the same.
+        """
         at = self._position
         set_learning_rate(self._optimizer, self._schedule.rate(self._done))
         self._optimizer.zero_grad(set_to_none=True)
@@ -252,23 +239,42 @@ class Trainer:
             self._backward(batch, (at.epoch, number), rows)
             for number, batch in enumerate(group, at.step * self._recipe.training.accumulate)
         ]
-        loss = add_up(self._network, sum(losses), self._processes)
-        if not math.isfinite(loss):
-            raise TrainingError(
-                f"the loss became {loss} in epoch {at.epoch}, step {at.step + 1} of "
-                f"{self._steps}; take a smaller --lr than {self._recipe.peak_lr:g}"
-            )
+        if self._ahead:
+            loss: SupportsFloat = LateSum(losses)
+        else:
+            loss = add_up(self._network, sum(map(float, losses)), self._processes)
+        self._unread.append(_Unread(at.step, rows, loss))
+        told = self._read_losses(but=self._ahead)
         if longest := self._recipe.training.clip_norm:
             nn.utils.clip_grad_norm_(self._network.parameters(), longest)
         self._optimizer.step()
         if self._average is not None:
             self._average.update(self._network)
-        self._position = replace(at, step=at.step + 1, loss=at.loss + loss * rows)
-        shown.advance(rows, note=f"loss {loss:.3f}")
+        self._position = replace(self._position, step=at.step + 1)
+        shown.advance(rows, note=told)
 
-    def _backward(self, batch: Batch, place: tuple[int, int], rows: int) -> float:
+    def _read_losses(self, but: int = 0) -> str:
+        """Add the losses of all steps but the last `but` to that of the epoch; say the last one.
+
+        Raises:
+            TrainingError: one is no number.
+        """
+        told = ""
+        while len(self._unread) > but:
+            step, rows, late = self._unread.popleft()
+            at, loss = self._position, float(late)
+            told = f"loss {loss:.3f}"
+            if not math.isfinite(loss):
+                raise TrainingError(
+                    f"the loss became {loss} in epoch {at.epoch}, step {step + 1} of "
+                    f"{self._steps}; take a smaller --lr than {self._recipe.peak_lr:g}"
+                )
+            self._position = replace(at, loss=at.loss + loss * rows)
+        return told
+
+    def _backward(self, batch: Batch, place: tuple[int, int], rows: int) -> Tensor:
         """Add the gradient of a batch that is a part of `rows`; return its part of the loss."""
-        pixels, targets = self._compute.move(batch.pixels), self._compute.move(batch.targets)
+        pixels, targets = self._feed(batch.pixels), self._feed(batch.targets)
         mixed = mix(pixels, self._recipe.training, (self._recipe.seed, *place))
         with self._compute.autocast():
             logits = self._network(mixed.pixels).float()
@@ -276,7 +282,7 @@ class Trainer:
         loss = mixed.loss(lambda these: self._training.loss(logits, these, done), targets)
         loss = loss * (len(batch.targets) / rows)
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-        return float(loss.detach())
+        return loss.detach()
 
     def _save_in_time(self) -> None:
         minutes = self._recipe.machine.checkpoint_minutes

@@ -10,9 +10,9 @@ from transfer.finetuning.checkpoint import Checkpoints
 from transfer.finetuning.devices import Compute
 from transfer.finetuning.ending import Ended
 from transfer.finetuning.features import FeatureCache
-from transfer.finetuning.finetuner import EpochLog
 from transfer.finetuning.interruption import Interruption
 from transfer.finetuning.stopping import Validation
+from transfer.finetuning.training import EpochLog
 from transfer.network.backbone import Network
 from transfer.network.objective import Loss, Objective
 from transfer.pixels.batches import Batches

@@ -56,7 +56,8 @@ def mix(pixels: Tensor, settings: TrainingSettings, key: tuple[int, int, int]) -
         return Mixed(pixels, torch.arange(len(pixels), device=pixels.device), 1.0)
     generator = np.random.default_rng((*key, _STREAM))
     kind, alpha = kinds[generator.integers(len(kinds))]
-    partner = torch.from_numpy(generator.permutation(len(pixels))).to(pixels.device)
+    permutation = torch.from_numpy(generator.permutation(len(pixels)))
+    partner = permutation.to(pixels.device, non_blocking=True)  # else it waits for all work there
     return kind(pixels, partner, alpha, generator)
 
 

@@ -10,20 +10,31 @@ from numpy.typing import NDArray
 
 from transfer.errors import TrainingError
 from transfer.finetuning.features import Read
-from transfer.finetuning.finetuner import EpochLog
 from transfer.finetuning.lesson import Host, Lesson
 from transfer.finetuning.probe import Labelled, fit_head
 from transfer.finetuning.stopping import Best
+from transfer.finetuning.training import EpochLog
 from transfer.network.backbone import Network
 from transfer.network.freezing import freeze_backbone
 from transfer.pixels.batches import Batch
 from transfer.progress import Step
 from transfer.recipe import Recipe
 from transfer.samples.predictions import Said
+from transfer.settings import ProbeSettings
 
 
-def probe(network: Network, lesson: Lesson, recipe: Recipe, host: Host, best: Best) -> EpochLog:
-    """Give `network` the best head on frozen features, and offer it as candidate zero.
+def probe(
+    network: Network, lesson: Lesson, recipe: Recipe, host: Host, best: Best, *, goes_on: bool
+) -> EpochLog:
+    """Offer `network` with the best head on frozen features as candidate zero.
+
+    Args:
+        network: its head is changed in place.
+        lesson: what it learns from.
+        recipe: of the run.
+        host: where it runs.
+        best: the best weights so far.
+        goes_on: training follows, and the network ends with the head that it starts from.
 
     Raises:
         TrainingError: the backbone gives no numbers.
@@ -32,18 +43,26 @@ def probe(network: Network, lesson: Lesson, recipe: Recipe, host: Host, best: Be
     train, val, speed = _features(network, lesson, recipe, host)
     network.eval()  # no dropout
 
+    def fit_one(settings: ProbeSettings) -> float:
+        return fit_head(network.head, train, val, lesson.loss.balanced, settings)
+
     def fit() -> tuple[float, Said]:
-        loss = fit_head(network.head, train, val, lesson.loss.balanced, recipe.probe)
+        loss = fit_one(recipe.probe)
         with torch.inference_mode():
             logits = network.head(host.compute.move(val.features))
             probabilities = lesson.objective.probabilities(logits).cpu().numpy()
         embeddings = val.features.numpy() if lesson.by_embeddings else None
         return loss, Said(probabilities, embeddings)
 
-    loss, said = host.compute.processes.first(fit)  # which alone has the features
-    host.compute.processes.align([*network.head.state_dict().values()])
+    processes = host.compute.processes
+    loss, said = processes.first(fit)  # which alone has the features
+    processes.align([*network.head.state_dict().values()])
     validation = lesson.validation(said)
     improved = best.offer(network, validation, epoch=0)
+    if goes_on:
+        start = recipe.probe.model_copy(update={"l2": (recipe.probe.start_l2,)})
+        processes.first(lambda: fit_one(start))
+        processes.align([*network.head.state_dict().values()])
     return EpochLog(0, loss, 0.0, speed, validation.scores, improved)
 
 

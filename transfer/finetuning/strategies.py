@@ -6,12 +6,13 @@ from typing import NamedTuple
 from transfer.finetuning.adaptation import adapt_statistics
 from transfer.finetuning.ending import Ended, Ending
 from transfer.finetuning.finder import Trial, find_learning_rate
-from transfer.finetuning.finetuner import EpochLog, Trainer, Training
+from transfer.finetuning.finetuner import Trainer
 from transfer.finetuning.joint import rows_of_a_mean, synchronize
 from transfer.finetuning.lesson import Host, Learned, Lesson
 from transfer.finetuning.probing import counted, probe
 from transfer.finetuning.schedule import build_optimizer
 from transfer.finetuning.stopping import Best
+from transfer.finetuning.training import EpochLog, Training
 from transfer.network.backbone import Network
 from transfer.network.freezing import stage_number, statistics_for, train_from
 from transfer.network.stages import stages
@@ -78,7 +79,8 @@ def learn(network: Network, lesson: Lesson, recipe: Recipe, host: Host) -> Learn
     if state is None and way.adapts:
         _adapt(network, lesson, recipe, host)
     if state is None and way.probes:
-        logs.append(probe(network, lesson, recipe, host, best))
+        goes_on = way.trains is not None
+        logs.append(probe(network, lesson, recipe, host, best, goes_on=goes_on))
     if way.trains is None:
         for log in logs:
             host.on_epoch(log)

@@ -149,7 +149,7 @@ def _weighted(objective: Objective, counts: Tensor, strength: float) -> RowLoss:
     weights = rarity * counts.sum() / (rarity * counts).sum()
 
     def loss(logits: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
-        return weights.to(logits.device)[targets] * objective.loss(logits, targets, smoothing)
+        return _beside(weights, logits)[targets] * objective.loss(logits, targets, smoothing)
 
     return loss
 
@@ -163,13 +163,18 @@ def _logit_adjusted(objective: Objective, counts: Tensor, strength: float) -> Ro
     log_prior = strength * (seen / seen.sum()).log()
 
     def loss(logits: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
-        return objective.loss(logits + log_prior.to(logits.device), targets, smoothing)
+        return objective.loss(logits + _beside(log_prior, logits), targets, smoothing)
 
     return loss
 
 
 def _focal(objective: Objective, counts: Tensor, strength: float) -> RowLoss:  # noqa: ARG001  # as all
     return objective.focal or objective.loss
+
+
+def _beside(constant: Tensor, logits: Tensor) -> Tensor:
+    """Return `constant` where `logits` are; a card that is still computing is not waited for."""
+    return constant.to(logits.device, non_blocking=True)
 
 
 _BALANCES: dict[str, Callable[[Objective, Tensor, float], RowLoss]] = {

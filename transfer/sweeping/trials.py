@@ -11,7 +11,7 @@ from transfer.assembly import Watch
 from transfer.errors import ManifestError, RecipeError, TrainingError, WeightsError
 from transfer.experiment import RunResult
 from transfer.finetuning.ending import Stopped
-from transfer.finetuning.finetuner import EpochLog
+from transfer.finetuning.training import EpochLog
 from transfer.network.cost import count_cost
 from transfer.plan import Plan
 from transfer.progress import Progress

@@ -12,10 +12,11 @@ from transfer.errors import TrainingError
 from transfer.finetuning.checkpoint import Checkpoints
 from transfer.finetuning.devices import Compute
 from transfer.finetuning.ending import Ended, Ending
-from transfer.finetuning.finetuner import EpochLog, Trainer, Training
+from transfer.finetuning.finetuner import Trainer
 from transfer.finetuning.interruption import Interruption
 from transfer.finetuning.schedule import learning_rate
 from transfer.finetuning.stopping import Best, Validation
+from transfer.finetuning.training import EpochLog, Training
 from transfer.network.backbone import Network
 from transfer.network.freezing import BatchStatistics, train_from
 from transfer.pixels.batches import Batch, Batches

@@ -19,10 +19,10 @@ from transfer.finetuning.checkpoint import Checkpoints
 from transfer.finetuning.devices import Compute
 from transfer.finetuning.ending import Ending
 from transfer.finetuning.features import FeatureCache
-from transfer.finetuning.finetuner import EpochLog
 from transfer.finetuning.interruption import Interruption
 from transfer.finetuning.lesson import Host, Learned, Lesson
 from transfer.finetuning.strategies import WAYS, learn
+from transfer.finetuning.training import EpochLog
 from transfer.network.backbone import Network
 from transfer.network.objective import OBJECTIVES, Loss, make_loss
 from transfer.pixels.batches import Batch, Batches
@@ -36,8 +36,10 @@ from transfer.scoring.predict import predict_rows
 from transfer.settings import ProbeSettings
 
 TRAIN, VAL = np.arange(36), np.arange(36, 48)
-L2 = 0.03
-RECIPE = Recipe(epochs=2, seed=4, probe=ProbeSettings(l2=(L2,), iterations=500))
+# The best head on frozen features is not the one that training starts from.
+HOT, L2 = 1e-4, 0.03
+PENALTIES = ProbeSettings(l2=(HOT,), start_l2=L2, iterations=500)
+RECIPE = Recipe(epochs=2, seed=4, probe=PENALTIES)
 Build = Callable[..., Network]
 
 
@@ -83,7 +85,7 @@ def all_pixels(batches: Batches, numbers: np.ndarray) -> Tensor:
     return torch.cat([batch.pixels for batch in batches.plain(numbers)])
 
 
-def test_lp_ft_starts_from_logits_equal_to_the_probe_s(
+def test_lp_ft_starts_from_the_head_of_its_own_penalty(
     build: Build, lesson: Lesson, compute: Compute, targets: np.ndarray
 ) -> None:
     # The probe, another way: adapted statistics, features, scikit-learn.
@@ -165,7 +167,10 @@ def test_the_probe_is_a_candidate_for_the_best_weights(
     learned = teach(network, lesson, compute, Strategy.LP_FT, hear, lr=1e3)  # training only harms
     assert [log.improved for log in logs] == [True, *[False] * (len(logs) - 1)]
     assert learned.epoch == 0
-    assert all(torch.equal(t, at_zero[0][name]) for name, t in network.state_dict().items())
+    kept = network.state_dict()
+    assert not torch.equal(kept["head.weight"], at_zero[0]["head.weight"])  # where it went on from
+    said = lesson.predict(network, VAL).probabilities
+    assert np.allclose(learned.val.said.probabilities, said, atol=1e-5)
 
 
 def test_a_training_that_breaks_down_leaves_the_probe(

@@ -16,7 +16,7 @@ from transfer.assembly import Place, Watch
 from transfer.errors import ManifestError, TrainingError
 from transfer.experiment import RunResult, run
 from transfer.finetuning.ending import Stopped
-from transfer.finetuning.finetuner import EpochLog
+from transfer.finetuning.training import EpochLog
 from transfer.overlay import Layer, settle
 from transfer.plan import Plan
 from transfer.progress import Silent
