@@ -217,16 +217,16 @@ def picture_grid(
     captions: Sequence[str],
     title: str,
     columns: int = 8,
+    colours: Sequence[int] | None = None,
 ) -> bytes:
-    """Draw small pictures side by side with a caption under each, as PNG.
-
-    One or two bands are shown as grey (the first); of more than three, the first three, stretched.
+    """Draw small pictures side by side with a caption under each, as PNG; see `displayable`.
 
     Args:
         pictures: alike, (S, S, C) uint8, or float32 in [0, 1]; enlarged without blur.
         captions: one per picture, line breaks kept; of what is too long, the end is left out.
         title: what is seen.
         columns: pictures in a row.
+        colours: where red, green and blue are among the bands, where they are named.
     """
     pitch_px = WIDTH_PX // columns
     side_px = pitch_px - 4
@@ -235,7 +235,7 @@ def picture_grid(
     head_px = 36
     height_px = head_px + row_px * max(1, -(-len(pictures) // columns))
     figure = new_figure(height_px, title, layout="none")
-    shown = displayable(np.stack(pictures)) if len(pictures) else ()
+    shown = displayable(np.stack(pictures), colours) if len(pictures) else ()
     for number, (picture, lines) in enumerate(zip(shown, texts, strict=True)):
         row, column = divmod(number, columns)
         left, below = column * pitch_px + 2, height_px - head_px - row * row_px - side_px
@@ -247,10 +247,16 @@ def picture_grid(
     return png(figure)
 
 
-def displayable(pictures: NDArray[np.generic]) -> NDArray[np.uint8]:
-    """Return (N, S, S, 3) uint8 of (N, S, S, C), uint8 or float32 in [0, 1]."""
+def displayable(
+    pictures: NDArray[np.generic], colours: Sequence[int] | None = None
+) -> NDArray[np.uint8]:
+    """Return (N, S, S, 3) uint8 of (N, S, S, C), uint8 or float32 in [0, 1].
+
+    One or two bands are shown as grey (the first); of more than three `colours`, else the first
+    three, stretched.
+    """
     bands = pictures.shape[-1]
-    shown = pictures[..., :_RGB] if bands >= _RGB else pictures[..., [0, 0, 0]]
+    shown = pictures[..., list(colours or range(_RGB))] if bands >= _RGB else pictures[..., [0] * 3]
     if bands <= _RGB and shown.dtype == np.uint8:
         return shown.astype(np.uint8)
     values = np.nan_to_num(shown.astype(np.float64))

@@ -21,6 +21,7 @@ from transfer.figures import (
 from transfer.finetuning.ending import Ended, Ending
 from transfer.finetuning.training import EpochLog
 from transfer.images.pictures import Pixels
+from transfer.network.stem import colour_places
 from transfer.pixels.cache import Pictures
 from transfer.pixels.views import TrainingViews
 from transfer.plan import Plan
@@ -67,6 +68,7 @@ class Logbook:
         """Keep a record of `plan` with `tracker`; without `log_pictures` no picture is in it."""
         self._plan, self._tracker, self._log_pictures = plan, tracker, log_pictures
         self._epochs: list[EpochLog] = []
+        self._colours = colour_places(plan.settled.recipe.bands)
 
     def open(self, tags: Mapping[str, str], record: str | None = None) -> str:
         """Start the run with its settings and data, and `tags` beside ours; return its id.
@@ -109,12 +111,14 @@ class Logbook:
     def epoch(self, log: EpochLog) -> None:
         """Record one pass over the training rows."""
         self._epochs.append(log)
-        numbers = {"train/loss": log.loss}
+        # MLflow's pages compare runs by the number that each said first.
+        headline_first = sorted(log.scores, key=lambda name: name != self._plan.headline)
+        numbers = {f"epoch/{name}": log.scores[name] for name in headline_first}
+        numbers["train/loss"] = log.loss
         if log.rows_per_second:
             numbers[THROUGHPUT] = log.rows_per_second
         if log.epoch:
             numbers["train/lr"] = log.lr
-        numbers |= {f"epoch/{name}": value for name, value in log.scores.items()}
         self._tracker.log(numbers, step=log.epoch)
 
     def decision(self, name: str, value: float) -> None:
@@ -207,6 +211,7 @@ class Logbook:
             captions,
             "rows as scoring sees them, and as training does",
             columns=_SHOWN_VIEWS + 1,
+            colours=self._colours,
         )
         self._tracker.keep("figures/views.png", grid)
 
@@ -226,7 +231,8 @@ class Logbook:
         ]
         shown = [pictures[numbers[i]] for i in worst]
         title = f"the surest of {len(wrong)} mistakes among {len(said)} test rows"
-        self._tracker.keep("figures/test_mistakes.png", picture_grid(shown, captions, title))
+        grid = picture_grid(shown, captions, title, colours=self._colours)
+        self._tracker.keep("figures/test_mistakes.png", grid)
 
     def _inputs(self) -> list[DataInput]:
         manifest = self._plan.manifest

@@ -200,6 +200,16 @@ def test_of_many_bands_the_first_three_are_stretched_together_over_all_pictures(
     assert (shown[1] == 255).all()
 
 
+def test_red_green_and_blue_are_where_the_bands_say() -> None:
+    grey = np.arange(5, dtype=np.float32).repeat(2 * 4 * 4).reshape(5, 2, 4, 4) / 5
+    pictures = np.moveaxis(grey, 0, -1) + np.linspace(0, 0.1, 4, dtype=np.float32)[:, None]
+    shown = figures.displayable(pictures, (3, 1, 0))
+    assert np.array_equal(shown, figures.displayable(pictures[..., [3, 1, 0, 2, 4]]))
+    assert np.array_equal(
+        figures.displayable(pictures, None), figures.displayable(pictures, (0, 1, 2))
+    )
+
+
 def test_pixels_that_are_no_number_are_black() -> None:
     picture = np.full((96, 96, 3), np.nan, np.float32)
     (shown,) = boxes_of_pictures(figures.picture_grid([picture], [""], "Nothing"), 96, 8, 1)

@@ -169,6 +169,14 @@ def test_an_epoch_is_numbers_at_its_step_and_the_probe_has_no_rate(
     }  # fmt: skip
 
 
+def test_the_headline_is_the_first_number_that_pages_compare_runs_by(
+    logbook: Open, recorder: Any
+) -> None:
+    scores = {"accuracy": 0.3, "balanced_accuracy": 0.2, "kappa": 0.1}
+    logbook().epoch(EpochLog(1, 0.4, 1e-3, 90.0, scores, improved=True))
+    assert next(iter(recorder.numbers)) == ("epoch/kappa", 1)
+
+
 def test_curves_show_every_epoch_and_the_kept_one(
     logbook: Open, recorder: Any, drawn: dict[str, tuple[Any, ...]]
 ) -> None:

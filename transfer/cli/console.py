@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import accumulate
 
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -16,10 +16,10 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.progress import Progress as Bars
-from rich.table import Table
 
 from transfer.progress import Step
 
+_GAP = 2  # between columns
 _PIPE_COLUMNS = 240  # where no terminal says how wide it is, nothing is cut off
 
 # Names of files and classes are printed as they are: ":car:" is no picture, "[1]" no style.
@@ -35,14 +35,18 @@ ERR = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table; where the terminal is too narrow, the last columns are left out."""
-    widths = [max(map(cell_len, cells)) + 2 for cells in zip(columns, *rows, strict=True)]
-    shown = sum(end <= OUT.width + 2 for end in accumulate(widths))
-    table = Table(box=None, pad_edge=False)
-    for column in columns[: max(1, shown)]:
-        table.add_column(column, no_wrap=True)
-    for row in rows:
-        table.add_row(*row[: max(1, shown)])
-    OUT.print(table)
+    widths = [max(map(cell_len, cells)) for cells in zip(columns, *rows, strict=True)]
+    shown = sum(end <= OUT.width + _GAP for end in accumulate(width + _GAP for width in widths))
+    widths = [min(width, OUT.width) for width in widths[: max(1, shown)]]
+
+    def line(cells: Sequence[str]) -> str:
+        sized = (set_cell_size(*pair) for pair in zip(cells, widths, strict=False))
+        return (" " * _GAP).join(sized).rstrip()
+
+    # Not a table of rich's, which takes more than a millisecond for each row.
+    OUT.print(line(columns), style="bold")
+    if rows:
+        OUT.print("\n".join(map(line, rows)))
 
 
 class Terminal:

@@ -11,6 +11,7 @@ import typer
 
 from transfer.cli.console import ERR, OUT
 from transfer.processes import share_of_launch
+from transfer.tracking.door import without_password
 
 if TYPE_CHECKING:
     from transfer.experiment import RunResult
@@ -133,8 +134,11 @@ def scores_line(scores: Mapping[str, float], first: Sequence[str]) -> str:
 
 
 def options_for(option: str, out: Path, tracking_uri: str | None) -> str:
-    """Return the options of a command that find a run store, `option` among them; "" of ours."""
+    """Return the options of a command that find a run store, `option` among them; "" of ours.
+
+    A password in the URI is left out: it does not belong on a screen.
+    """
     options = "" if out == Path("mlruns") else f" {option} {shlex.quote(str(out))}"
     if tracking_uri:
-        options += f" --tracking-uri {shlex.quote(tracking_uri)}"
+        options += f" --tracking-uri {shlex.quote(without_password(tracking_uri))}"
     return options

@@ -7,6 +7,7 @@ import typer
 
 from transfer.cli.console import OUT, Terminal
 from transfer.cli.options import Run, StoreFolder, TrackingUri
+from transfer.cli.outcome import options_for
 
 
 def promote(  # options, each by its name
@@ -34,5 +35,6 @@ def promote(  # options, each by its name
     found = register(opened, run, alias, Terminal(), name=name, force=force)
     OUT.print(f"{'forced' if found.forced else 'why':<10} {found.why}")
     OUT.print(f"promoted   {found.run} is version {found.version} of {found.name}")
-    OUT.print(f"next       transfer predict {alias}:{found.name} PICTURE")
+    there = options_for("--store", store, tracking_uri)
+    OUT.print(f"next       transfer predict {alias}:{found.name} PICTURE{there}")
     OUT.print(f"           mlflow.pyfunc.load_model({found.address!r})")

@@ -11,6 +11,7 @@ import typer
 
 from transfer.cli.console import OUT, Terminal, print_table
 from transfer.cli.options import StoreFolder, TrackingUri
+from transfer.cli.outcome import options_for
 from transfer.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ def runs(
         OUT.print("no runs     next: transfer demo, or transfer fit TASK --data FOLDER")
         return
     _print_runs(table.sort_values(sort, ascending=sort in {"name", "task", "backbone", "strategy"}))
+    there = options_for("--store", store_folder, tracking_uri)
+    OUT.print(f"\nnext       transfer ui{there}   transfer predict NAME PICTURE{there}")
     if left_out:
         OUT.print(f"left out   {left_out} run(s) that are part of another; --nested shows them")
 
@@ -172,7 +175,6 @@ def _print_runs(found: "pd.DataFrame") -> None:
         ],
         rows,
     )
-    OUT.print("\nnext       transfer ui   transfer predict NAME PICTURE")
 
 
 def _score(run: Mapping[Hashable, Any], split: str) -> str:

@@ -1,6 +1,6 @@
 """Pictures of other bands than red, green and blue: what the first convolution starts from."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -37,14 +37,23 @@ class Stem(NamedTuple):
     def places(self) -> tuple[int, ...] | None:
         """Where each band of the weights is among the bands; None unless each is there once."""
         wanted = [frozenset({band.lower()}) for band in self.trained] or _COLOURS
-        here = [band.lower() for band in self.bands or ("red", "green", "blue")]
-        found = [[n for n, band in enumerate(here) if band in names] for names in wanted]
-        return tuple(n for (n,) in found) if all(len(ns) == 1 for ns in found) else None
+        return _places(self.bands or ("red", "green", "blue"), wanted)
 
     @property
     def channels(self) -> int:
         """How many bands there are."""
         return len(self.bands) or _RGB
+
+
+def colour_places(bands: Sequence[str]) -> tuple[int, ...] | None:
+    """Return where red, green and blue are among named bands; None unless each is there once."""
+    return _places(bands, _COLOURS)
+
+
+def _places(bands: Sequence[str], wanted: Sequence[frozenset[str]]) -> tuple[int, ...] | None:
+    here = [band.lower() for band in bands]
+    found = [[n for n, band in enumerate(here) if band in names] for names in wanted]
+    return tuple(n for (n,) in found) if all(len(ns) == 1 for ns in found) else None
 
 
 def adapt_stem(

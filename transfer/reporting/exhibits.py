@@ -1,5 +1,6 @@
 """The surest mistakes of a run: where it looked, and what it had learned that looks alike."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ from transfer.figures import displayable
 from transfer.finetuning.devices import choose_compute
 from transfer.finetuning.features import FeatureCache
 from transfer.images.framing import frame
+from transfer.network.stem import colour_places
 from transfer.pixels.batches import Batches
 from transfer.pixels.cache import Pictures, memory_for_pixels
 from transfer.plugin.task import Task
@@ -79,9 +81,11 @@ def exhibits_of(
     numbers = np.array([number_of[str(said.keys[row])] for row in rows])
     gallery = _Gallery(manifest, predictor, task, progress)
     pixels = gallery.pixels(numbers)
-    said_numbers = _spoken(said, rows)
-    seen = attention(predictor.network, pixels, said_numbers)
-    shown = displayable(pixels.permute(0, 2, 3, 1).numpy())
+    seen = attention(predictor.network, pixels, _spoken(said, rows))
+    near = gallery.nearest(numbers)
+    # One scale for all: a stretch of its own would make a dark field look like a bright one.
+    pictures = gallery.pictures([*numbers.tolist(), *(one for row in near for one, _ in row)])
+    shown, of_train = pictures[: len(numbers)], iter(pictures[len(numbers) :])
     true, said_names = (
         decode_targets(said.kind, each[rows], said.classes)
         for each in (said.targets, guesses(said))
@@ -94,9 +98,16 @@ def exhibits_of(
             off=float(off[n]),
             picture=picture_address(_small(shown[n])),
             seen="" if seen is None else picture_address(_small(overlaid(shown[n], seen[n]))),
-            neighbours=near,
+            neighbours=tuple(
+                Neighbour(
+                    manifest.row(one).label or "none",
+                    cosine,
+                    picture_address(_small(next(of_train))),
+                )
+                for one, cosine in near[n]
+            ),
         )
-        for n, (row, near) in enumerate(zip(rows, gallery.nearest(numbers), strict=True))
+        for n, row in enumerate(rows)
     ]
 
 
@@ -108,6 +119,7 @@ class _Gallery:
     ) -> None:
         recipe = predictor.recipe
         self._manifest, self._network, self._progress = manifest, predictor.network, progress
+        self._colours = colour_places(recipe.bands)
         self._compute = choose_compute(recipe.machine.model_copy(update={"device": "cpu"}))
         self._pictures = Pictures(
             manifest.all_rows(),
@@ -130,21 +142,21 @@ class _Gallery:
         """Return the pictures of rows, (n, C, S, S)."""
         return torch.cat([batch.pixels for batch in self._batches.plain(numbers)])
 
-    def nearest(self, numbers: NDArray[np.int64]) -> list[tuple[Neighbour, ...]]:
+    def pictures(self, numbers: Sequence[int]) -> NDArray[np.uint8]:
+        """Return the pictures of rows as a person sees them, (n, S, S, 3), on one scale."""
+        return displayable(np.stack([self._pictures[number] for number in numbers]), self._colours)
+
+    def nearest(self, numbers: NDArray[np.int64]) -> list[list[tuple[int, float]]]:
         """Return the training rows whose features point the most alike, for each of `numbers`."""
         train = self._manifest.numbers("train")
         train = train[:: max(1, -(-len(train) // _MOST_TRAIN))]
         with self._progress.step("looking alike", len(train), "images") as step:
             known, asked = (self._directions(each) for each in (train, numbers))
             step.advance(len(train))
-        likeness = asked @ known.T
-        order = likeness.topk(min(_NEAREST, len(train)), dim=1)
+        order = (asked @ known.T).topk(min(_NEAREST, len(train)), dim=1)
         return [
-            tuple(
-                self._neighbour(int(train[place]), cosine)
-                for place, cosine in zip(places.tolist(), cosines.tolist(), strict=True)
-            )
-            for places, cosines in zip(order.indices, order.values, strict=True)
+            [(int(train[place]), cosine) for place, cosine in zip(places, cosines, strict=True)]
+            for places, cosines in zip(order.indices.tolist(), order.values.tolist(), strict=True)
         ]
 
     @torch.inference_mode()
@@ -152,11 +164,6 @@ class _Gallery:
         read = self._batches.plain
         found = self._features.scored(self._network, numbers, read, self._compute)
         return torch.nn.functional.normalize(found.float(), dim=1)
-
-    def _neighbour(self, number: int, cosine: float) -> Neighbour:
-        row = self._manifest.row(number)
-        picture = displayable(self._pictures[number][np.newaxis])[0]
-        return Neighbour(row.label or "none", cosine, picture_address(_small(picture)))
 
 
 def _spoken(said: Predictions, rows: NDArray[np.int64]) -> list[int]:

@@ -19,8 +19,9 @@ from transfer.sweeping.space import Space, read_space
 from transfer.sweeping.study import agree, done_and_under_way, free_name, open_study
 from transfer.sweeping.sweep import Studies, Wishes, carry_out
 from transfer.sweeping.trials import COSTS, Bench
+from transfer.tracking.door import without_password
 from transfer.tracking.mlflow_tracker import MlflowTracker
-from transfer.tracking.store import Store, open_store, without_password
+from transfer.tracking.store import Store, open_store
 
 DATABASE = "sweeps.db"
 """File in the folder of the run store that keeps studies where no other storage is named."""

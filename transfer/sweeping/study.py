@@ -20,7 +20,7 @@ from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
 
 from transfer.errors import RecipeError, StoreError
 from transfer.sweeping.space import Choice, Range, Space
-from transfer.tracking.store import without_password
+from transfer.tracking.door import without_password
 
 HEARTBEAT_SECONDS, _MISSED, _POLL_SECONDS = 20, 3, 2.0
 _LOCK_SECONDS = 60

@@ -1,6 +1,7 @@
 """The door to MLflow: opened late, quietly, and never while the process forks."""
 
 import os
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +9,9 @@ from importlib import import_module
 from types import ModuleType
 
 from transfer.errors import StoreError, TransferError
+
+CREDENTIALS = "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
+"""The environment variables that MLflow takes a user and a password from."""
 
 _DEFAULTS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -60,11 +64,29 @@ def answering(address: str) -> Iterator[None]:
     except TransferError:
         raise
     except failures as error:
-        raise StoreError(f"the run store at {address} gives no answer: {_reason(error)}") from error
+        raise StoreError(f"the run store at {address} {_what(error)}") from error
+
+
+def _what(error: Exception) -> str:
+    """Return in words what a store does instead of answering."""
+    code = getattr(error, "error_code", "")
+    user = os.environ.get("MLFLOW_TRACKING_USERNAME")
+    if code == "UNAUTHENTICATED":
+        now = f"it refuses {user!r} with the one that is there" if user else "they are not set"
+        return f"wants a user and a password, in {CREDENTIALS}; {now}"
+    if code == "PERMISSION_DENIED":
+        return f"does not let {user or 'nobody in particular'!r} do this: {_reason(error)}"
+    return f"gives no answer: {_reason(error)}"
 
 
 def _reason(error: BaseException) -> str:
     """Return the first line of what stands at the bottom: MLflow wraps it in pages of text."""
     while (inner := error.__cause__ or error.__context__) is not None:
         error = inner
-    return (str(error) or type(error).__name__).splitlines()[0][:300]
+    return without_password((str(error) or type(error).__name__).splitlines()[0][:300])
+
+
+def without_password(text: str) -> str:
+    """Return a text without who may use the URIs in it: fit for messages and files."""
+    # A password may have an @, and for databases a slash.
+    return re.sub(r"(?<=://)(?:[^/?#\s]*|[^/:@\s]*:[^@\s]*)@", "", text)

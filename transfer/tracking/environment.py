@@ -10,6 +10,8 @@ from pathlib import Path
 
 import psutil
 
+from transfer.tracking.door import without_password
+
 _PACKAGES = ("resnet-transfer", "torch", "timm", "albumentations", "mlflow")
 _GIT_SECONDS = 5
 
@@ -31,9 +33,9 @@ def environment_tags() -> dict[str, str]:
 
 
 def _command() -> str:
-    """Return the command as typed, without the folder that the program lies in."""
+    """Return the command as typed, without the folder of the program, and without a password."""
     program, *arguments = sys.argv
-    return shlex.join([Path(program).name, *arguments])
+    return shlex.join([Path(program).name, *map(without_password, arguments)])
 
 
 def _version(package: str) -> str | None:

@@ -67,7 +67,7 @@ class MlflowTracker:
         self._spool = Spool(self._store, self._record, self._warn)
         self._spool.start()
         first_sample = self._said.next_step(SYSTEM)
-        self._system = SystemMetrics(self.log, self._system_seconds, first_sample)
+        self._system = SystemMetrics(self._say, self._system_seconds, first_sample)
         if not self._shared:  # several machines tell of it: none is the run's own
             self._system.start()
         return self._id
@@ -83,6 +83,7 @@ class MlflowTracker:
         if change := self._said.change(event):
             self._tell_once("change", change)
         self._say(event)
+        self._system.follow()
 
     def read(self, inputs: Sequence[DataInput]) -> None:
         """Record which data the run reads."""

@@ -17,13 +17,13 @@ from platformdirs import user_cache_path
 from transfer.errors import DataNotFoundError, RunNotFoundError, StoreError
 from transfer.tracking.delivery import RECORD_TAG
 from transfer.tracking.door import answering, mlflow_module
+from transfer.tracking.listing import every_run
 from transfer.tracking.logged_model import MODEL_FILES, VERSION_TAG, find_model
 from transfer.tracking.record import Record
 from transfer.tracking.registry import run_of_alias
 from transfer.tracking.store import Store, connect
 from transfer.tracking.stored_runs import (
     OURS,
-    PAGE,
     TRAINED,
     StoredRun,
     local_runs,
@@ -104,7 +104,7 @@ def list_runs(store: Store) -> "pd.DataFrame":
     """
     import pandas as pd  # noqa: PLC0415  # half a second that finding one run need not wait for
 
-    runs = merged(search(store), local_runs(store))
+    runs = merged(every_run(store), local_runs(store))
     trained = [_row(run) for run in runs if not run.is_comparison]
     return pd.DataFrame(trained, columns=list(_COLUMNS))
 
@@ -115,12 +115,11 @@ def runs_on_test(store: Store, digest: str) -> list[StoredRun]:
     Raises:
         StoreError: the store does not answer.
     """
-    wanted = f"{TRAINED} AND tags.`{TEST_TAG}` = '{digest}'"
     local = [run for run in local_runs(store) if run.tags.get(TEST_TAG) == digest]
     return [
         run
-        for run in merged(search(store, wanted), local)
-        if any(name.startswith("test/") for name in run.metrics)
+        for run in merged(every_run(store, {TEST_TAG: digest}), local)
+        if not run.is_comparison and any(name.startswith("test/") for name in run.metrics)
     ]
 
 
@@ -202,7 +201,7 @@ def _last(store: Store) -> list[StoredRun]:
     newest = search(store, TRAINED, most=1)
     while newest and newest[0].parent:
         above = search(store, f"{OURS} AND attributes.run_id = '{newest[0].parent}'")
-        newest = above or [one for one in search(store, TRAINED) if not one.parent]
+        newest = above or [one for one in every_run(store) if not _is_aside(one)]
     return newest
 
 
@@ -216,7 +215,7 @@ def _fits(one: StoredRun, run: str) -> bool:
 
 
 def _not_found(store: Store, run: str) -> str:
-    known = merged(search(store, TRAINED, most=PAGE), local_runs(store))
+    known = [run for run in merged(every_run(store), local_runs(store)) if not run.is_comparison]
     if not known:
         return f"no run {run!r}: {store.address} holds none yet"
     near = difflib.get_close_matches(run, sorted({one.name for one in known}), n=3)

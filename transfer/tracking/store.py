@@ -1,7 +1,6 @@
 """Where runs live: a folder of this machine, or a tracking server."""
 
 import os
-import re
 import sqlite3
 import subprocess
 import sys
@@ -16,7 +15,7 @@ from urllib.parse import urlsplit
 from filelock import FileLock, Timeout
 
 from transfer.errors import OutputError, StoreError
-from transfer.tracking.door import answering, mlflow_module
+from transfer.tracking.door import CREDENTIALS, answering, mlflow_module, without_password
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -76,11 +75,6 @@ class Store:
         return (self.out / "artifacts").as_uri()
 
 
-def without_password(uri: str) -> str:
-    """Return a URI without who may use it: fit for messages and files."""
-    return re.sub(r"(?<=//)[^/@]*@", "", uri)
-
-
 def open_store(out: Path, tracking_uri: str | None = None) -> Store:
     """Return the store in `out`, or at `tracking_uri`, else at MLFLOW_TRACKING_URI; touch no disk.
 
@@ -97,10 +91,24 @@ def open_store(out: Path, tracking_uri: str | None = None) -> Store:
     kind = urlsplit(uri).scheme.partition("+")[0]
     if kind not in _SERVERS | _DATABASES:
         raise StoreError(
-            f"tracking URI {uri!r} is no http://host:port and no database; MLflow no longer writes "
-            "plain folders. Leave it out (and MLFLOW_TRACKING_URI unset) to use the folder --out"
+            f"tracking URI {without_password(uri)!r} is no http://host:port and no database; "
+            "MLflow no longer writes plain folders. Leave it out (and MLFLOW_TRACKING_URI unset) "
+            "to use the folder --out"
+        )
+    if kind in _SERVERS and not _names_a_server(uri):
+        raise StoreError(
+            f"tracking URI of {kind}: no host and port can be read from it; is there a / ? or # in "
+            f"a password? {CREDENTIALS} keep it out of commands and take any sign"
         )
     return Store(out, uri)
+
+
+def _names_a_server(uri: str) -> bool:
+    try:
+        parts = urlsplit(uri)
+        return bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return False
 
 
 def prepare_folder(store: Store) -> None:

@@ -132,26 +132,31 @@ def merged(remote: Iterable[StoredRun], local: Iterable[StoredRun]) -> list[Stor
     return sorted([*runs.values(), *undelivered], key=lambda run: run.started, reverse=True)
 
 
+def place_of(source: str) -> str:
+    """Return the folder or table of a data set's source, as `Delivery` writes it; "" of others."""
+    try:
+        return str(json.loads(source)["uri"])
+    except (ValueError, KeyError, TypeError):  # of another tool
+        return ""
+
+
+def time_of(milliseconds: int) -> datetime:
+    """Return a time that is kept as milliseconds since 1970."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
 def _stored(run: "Run", experiment: str) -> StoredRun:
     return StoredRun(
         run_id=run.info.run_id,
         name=run.info.run_name,
         experiment=experiment,
         status=run.info.status,
-        started=_time(run.info.start_time),
+        started=time_of(run.info.start_time),
         params=run.data.params,
         tags=run.data.tags,
         metrics=run.data.metrics,
-        data=next((_place(data.dataset.source) for data in run.inputs.dataset_inputs), ""),
+        data=next((place_of(data.dataset.source) for data in run.inputs.dataset_inputs), ""),
     )
-
-
-def _place(source: str) -> str:
-    """Return the folder or table of a data set's source, as `Delivery` writes it."""
-    try:
-        return str(json.loads(source)["uri"])
-    except (ValueError, KeyError, TypeError):  # of another tool
-        return ""
 
 
 def _told(record: Record, first: Started) -> StoredRun:
@@ -175,7 +180,7 @@ def _told(record: Record, first: Started) -> StoredRun:
         name=first.run.name,
         experiment=first.run.experiment,
         status=status or ("RUNNING" if record.is_locked() else "KILLED"),
-        started=_time(first.time),
+        started=time_of(first.time),
         params=first.run.params,
         tags={**tags, RECORD_TAG: record.id},
         metrics=metrics,
@@ -183,7 +188,3 @@ def _told(record: Record, first: Started) -> StoredRun:
         is_delivered=record.is_delivered,
         data=data,
     )
-
-
-def _time(milliseconds: int) -> datetime:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)

@@ -2,10 +2,12 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from itertools import count
 
 import psutil
+
+from transfer.tracking.events import Numbers
 
 SYSTEM = "system/"
 """What the names of these numbers start with."""
@@ -15,14 +17,16 @@ _MEMORY_SECONDS = 1.0  # between two looks at the memory: a peak of less may be 
 
 
 class SystemMetrics:
-    """A thread that logs the state of the machine every few seconds, and once more at the end."""
+    """A thread that tells the state of the machine every few seconds, and once more at the end.
 
-    def __init__(
-        self, log: Callable[[Mapping[str, float], int], None], seconds: float, first: int
-    ) -> None:
-        """Call `log` with numbers and the count of the sample, from `first` on, every `seconds`."""
-        self._log, self._seconds, self._first = log, seconds, first
-        self._stop = threading.Event()
+    It listens from the start, and speaks after the run: MLflow's pages compare runs by the number
+    that was said first, which should be a score.
+    """
+
+    def __init__(self, say: Callable[[Numbers], None], seconds: float, first: int) -> None:
+        """Call `say` with a sample every `seconds`, its steps counted from `first` on."""
+        self._say, self._seconds, self._first = say, seconds, first
+        self._stop, self._may_speak = threading.Event(), threading.Event()
         self._process, self._peak = psutil.Process(), 0
         self._thread = threading.Thread(target=self._run, name="system metrics", daemon=True)
 
@@ -31,15 +35,24 @@ class SystemMetrics:
         psutil.cpu_percent()  # the first call only marks where the next one measures from
         self._thread.start()
 
+    def follow(self) -> None:
+        """Tell what is known so far and all that comes: the run has said a number of its own."""
+        self._may_speak.set()
+
     def stop(self) -> None:
         """Take the last sample and end."""
         self._stop.set()
         self._thread.join()
 
     def _run(self) -> None:
+        unsaid: list[Numbers] = []
         for number in count(self._first):
             stopped = self._stopped_within(self._seconds)
-            self._log(self._sample(), number)
+            unsaid.append(Numbers(step=number, values=self._sample()))
+            if stopped or self._may_speak.is_set():
+                for sample in unsaid:
+                    self._say(sample)
+                unsaid.clear()
             if stopped:
                 return
 

@@ -44,12 +44,14 @@ def user_interface(store: Store, host: str = "127.0.0.1", port: int = 5000) -> U
     silence()
     command = (
         *(sys.executable, "-m", "mlflow", "server", "--workers", "1"),
-        *("--backend-store-uri", store.uri, "--artifacts-destination", store.artifacts),
-        *("--host", host, "--port", str(port)),
+        *("--artifacts-destination", store.artifacts, "--host", host, "--port", str(port)),
     )
-    # Its job runner is for language models, and takes seven processes of 130 MB.
-    quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    return UserInterface(address, views, command, quiet)
+    environment = {
+        "MLFLOW_BACKEND_STORE_URI": store.uri,  # with a password, which a command shows to everyone
+        # For language models, and takes seven processes of 130 MB.
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    }
+    return UserInterface(address, views, command, environment)
 
 
 def _views(store: Store, address: str) -> dict[str, str]:

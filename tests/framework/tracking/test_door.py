@@ -7,7 +7,7 @@ import pytest
 
 import transfer.tracking
 from transfer.errors import StoreError
-from transfer.tracking.door import answering, mlflow_module, silence
+from transfer.tracking.door import answering, mlflow_module, silence, without_password
 
 
 def test_importing_the_room_imports_neither_mlflow_nor_torch_nor_pandas() -> None:
@@ -44,6 +44,39 @@ def test_the_reason_at_the_bottom_is_told_in_one_line() -> None:
         fail()
 
     assert str(told.value).endswith("http://host gives no answer: [Errno 111] Connection refused")
+
+
+@pytest.mark.parametrize(
+    ("uri", "shown"),
+    [
+        ("http://me:secret@host:5000/path", "http://host:5000/path"),
+        ("http://me:s@cr@t@host", "http://host"),
+        ("postgresql+psycopg2://me:sec/ret@host/runs", "postgresql+psycopg2://host/runs"),
+        ("sqlite:////home/me@work/mlflow.db", "sqlite:////home/me@work/mlflow.db"),
+        ("http://host/a@b", "http://host/a@b"),
+        ("--uri=http://me@host or http://you:x@host", "--uri=http://host or http://host"),
+    ],
+)
+def test_whoever_may_use_an_address_is_not_in_it(uri: str, shown: str) -> None:
+    assert without_password(uri) == shown
+
+
+@pytest.mark.parametrize(
+    ("user", "said"), [("me", "it refuses 'me' with"), ("", "they are not set")]
+)
+def test_a_wrong_password_is_one_line_that_says_where_the_right_one_goes(
+    monkeypatch: pytest.MonkeyPatch, user: str, said: str
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", user)
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "secret")
+    exceptions, codes = map(mlflow_module, ("mlflow.exceptions", "mlflow.protos.databricks_pb2"))
+
+    with pytest.raises(StoreError) as told, answering("http://host"):
+        raise exceptions.MlflowException("You are not\nauthenticated", codes.UNAUTHENTICATED)
+
+    assert "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD" in str(told.value)
+    assert said in str(told.value)
+    assert "secret" not in str(told.value)
 
 
 def test_a_fork_waits_until_an_import_is_done(tmp_path: Path) -> None:

@@ -37,6 +37,16 @@ def test_nothing_names_the_person_or_the_machine(monkeypatch: pytest.MonkeyPatch
     assert "someone" not in str(environment_tags())
 
 
+def test_a_password_in_the_command_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    separate, joined = "http://me:secret@host:5000", "--tracking-uri=http://me:secret@host:5000"
+    monkeypatch.setattr(sys, "argv", ["transfer", "fit", "--tracking-uri", separate, joined])
+
+    command = environment_tags()["mlflow.source.name"]
+
+    uri = "http://host:5000"
+    assert command == f"transfer fit --tracking-uri {uri} --tracking-uri={uri}"
+
+
 def test_the_commit_says_whether_files_differ_from_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

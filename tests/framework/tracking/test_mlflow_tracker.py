@@ -61,6 +61,20 @@ def test_the_machine_is_watched_in_the_names_of_the_ui(store: Store) -> None:
     assert 0 <= metrics["system/cpu_utilization_percentage"] <= 100
 
 
+def test_a_score_is_the_first_number_of_a_run_however_early_the_machine_is_sampled(
+    store: Store,
+) -> None:
+    tracker = MlflowTracker(store, pytest.fail, system_seconds=0.001)
+    tracker.start(_RUN)
+    tracker.log({"epoch/kappa": 0.5, "epoch/accuracy": 0.5})
+
+    run_id = tracker.finish("FINISHED")
+
+    first, *_, last = connect(store).get_run(run_id).data.metrics
+    assert first == "epoch/kappa"
+    assert last.startswith("system/")
+
+
 def test_no_call_waits_for_the_store(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     answer = threading.Event()
     advance = Delivery.advance

@@ -12,6 +12,7 @@ from contextlib import closing, suppress
 from datetime import datetime
 from http import HTTPStatus
 from http.client import HTTPConnection
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -19,10 +20,13 @@ from urllib.parse import quote
 import pytest
 from PIL import Image
 
+from transfer.errors import StoreError
 from transfer.progress import Silent
 from transfer.tracking import spool
+from transfer.tracking.environment import environment_tags
 from transfer.tracking.mlflow_tracker import MlflowTracker
 from transfer.tracking.names import unique_name
+from transfer.tracking.registry import Parcel, register, run_of_alias
 from transfer.tracking.runs import fetch, find_run, list_runs, model_folder
 from transfer.tracking.saved_view import SAVED_VIEW
 from transfer.tracking.store import Store, connect, open_store
@@ -43,7 +47,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("mlflow_server")]
 class Server:
     """What `transfer ui` starts on a store, always on the same port."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *options: str, **environment: str) -> None:
+        self._options, self._environment = options, environment
         with socket.create_server(("127.0.0.1", 0)) as found:
             self.port = found.getsockname()[1]
         self.store = store
@@ -53,8 +58,8 @@ class Server:
         interface = user_interface(self.store, port=self.port)
         with (self.store.out / "log").open("a") as log:
             self._process = subprocess.Popen(
-                interface.command,
-                env=os.environ | interface.environment,
+                [*interface.command, *self._options],
+                env={**os.environ, **interface.environment, **self._environment},
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -266,3 +271,64 @@ def _fetched_model(remote: Store, run: str, elsewhere: Path) -> str:
     """Return the model as a machine without the record gets it, into the cache of this test."""
     other = open_store(elsewhere, remote.uri)
     return (model_folder(other, find_run(other, run)) / "weights").read_text()
+
+
+PASSWORD = "s3cret p@ss/word"  # noqa: S105  # of a server that lives for seconds
+
+
+@pytest.fixture
+def guarded(template: Path, tmp_path: Path) -> Iterator[Server]:
+    """A server that wants a password."""
+    (tmp_path / "mlflow.db").write_bytes(template.read_bytes())
+    settings = {
+        "default_permission": "READ",
+        "database_uri": f"sqlite:///{tmp_path}/users.db",
+        "admin_username": "admin",
+        "authorization_function": "mlflow.server.auth:authenticate_request_basic_auth",
+        "auth_cache_ttl_seconds": "60",  # else it hashes the password for every request
+    }
+    lines = [f"{name} = {value}" for name, value in settings.items()]
+    (tmp_path / "users.ini").write_text("\n".join(["[mlflow]", *lines]))
+    environment = {
+        "MLFLOW_AUTH_CONFIG_PATH": str(tmp_path / "users.ini"),
+        "MLFLOW_AUTH_ADMIN_PASSWORD": PASSWORD,
+        "MLFLOW_FLASK_SERVER_SECRET_KEY": "any",
+    }
+    store = open_store(tmp_path, f"sqlite:///{tmp_path}/mlflow.db")
+    server = Server(store, "--app-name", "basic-auth", **environment)
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.mark.skipif(find_spec("flask_wtf") is None, reason="mlflow[auth] is not installed")
+def test_a_server_that_wants_a_password_gets_it_and_nobody_else_does(
+    guarded: Server,
+    model_files: Callable[[Path], None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    remote = open_store(tmp_path / "mlruns", f"http://127.0.0.1:{guarded.port}")
+    quoted = quote(PASSWORD, safe="")
+    monkeypatch.setattr("sys.argv", ["transfer", f"--uri=http://admin:{quoted}@host"])
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "admin")
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "wrong")
+    with pytest.raises(StoreError, match=r"wants a user.*PASSWORD; it refuses 'admin'"):
+        list_runs(remote)
+
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", PASSWORD)
+    tracker = MlflowTracker(remote, pytest.fail)
+    tracker.start(RunDescription("demo", "guarded", tags=environment_tags()))
+    tracker.keep_model(model_files)
+    run_id = tracker.finish("FINISHED")
+    run = find_run(remote, "guarded")
+    folder = model_folder(remote, run)
+    register(remote, run_id, "named", "champion", Parcel(folder, (), ()), {})
+
+    assert list_runs(remote)["name"].tolist() == ["guarded"]
+    assert run_of_alias(remote, "champion:named") == run_id
+    assert (folder / "network.safetensors").read_bytes() == b"weights"
+    assert find_run(remote, "champion:named").run_id == run_id
+    kept = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert PASSWORD.encode() not in kept
+    assert quoted.encode() not in kept

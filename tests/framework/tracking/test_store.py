@@ -55,6 +55,15 @@ def test_a_password_is_not_in_the_address(tmp_path: Path) -> None:
     assert store.address == "https://host:5000/path"
 
 
+@pytest.mark.parametrize(
+    "uri", ["http://me:sec/ret@host:5000", "http://me:secret@:5000", "http://me:sec?ret@host"]
+)
+def test_an_address_without_a_host_is_refused_and_never_shown(tmp_path: Path, uri: str) -> None:
+    with pytest.raises(StoreError, match=r"no host and port.*MLFLOW_TRACKING_PASSWORD") as told:
+        open_store(tmp_path, uri)
+    assert "ret" not in str(told.value)
+
+
 def test_a_folder_that_cannot_be_made_is_named_with_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     store = open_store(tmp_path / "file" / "mlruns")
