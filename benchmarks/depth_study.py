@@ -4,6 +4,7 @@
     python benchmarks/depth_study.py DATA --epochs 60 --rows 0  # on a card: all rows, long enough
     python benchmarks/depth_study.py DATA --keep errors.csv     # what is in there is not run again
     python benchmarks/depth_study.py DATA --seeds 1 --networks plain56 --keep 1.csv  # one of many
+    python benchmarks/depth_study.py DATA --keep errors.csv --figure depth.png
 
 The claim that residual networks were built on (He et al. 2016, arXiv:1512.03385, figure 1 and 6):
 of plain networks the deeper one has the higher *training* error, so that it is no matter of
@@ -24,6 +25,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy import stats
 
@@ -131,6 +133,20 @@ def table(errors: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
+def draw(errors: pd.DataFrame, path: Path) -> None:
+    """Draw the training error against the depth, a line for each kind and seed."""
+    figure = Figure(figsize=(5, 3.2), layout="constrained")
+    axes = figure.subplots()
+    for color, kind in zip(("C1", "C0"), ("plain", "resnet"), strict=True):
+        names = [f"{kind}20", f"{kind}56"]
+        wide = 100 * errors.pivot_table(index="seed", columns="network", values="error")[names]
+        axes.plot([20, 56], wide.T, "o-", color=color, alpha=0.35)
+        axes.plot([20, 56], wide.mean(), color=color, linewidth=2.5, label=kind)
+    axes.set(xlabel="layers", ylabel="training error, %", xticks=[20, 56], ylim=(0, None))
+    axes.legend()
+    figure.savefig(path, dpi=120)
+
+
 def _interval(values: Sequence[float]) -> str:
     """Return the mean in percent with its 95 % t interval over the seeds."""
     mean = 100 * statistics.mean(values)
@@ -151,6 +167,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=2000, help="chips to learn from; 0 takes all")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=NETWORKS)
+    parser.add_argument("--figure", type=Path, metavar="PNG", help="of all four networks")
     parser.add_argument("--keep", type=Path, metavar="CSV", help="of the same epochs and rows")
     asked = parser.parse_args()
 
@@ -173,6 +190,8 @@ def main() -> None:
                 errors.to_csv(asked.keep, index=False)
             print(f"{name}, seed {seed}: {100 * error:.1f} % wrong", file=sys.stderr)
     print(table(errors))
+    if asked.figure:
+        draw(errors, asked.figure)
 
 
 if __name__ == "__main__":

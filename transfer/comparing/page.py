@@ -16,7 +16,7 @@ _STYLE = """
 @media (prefers-color-scheme: dark) { :root { --paper: #14191d; --ink: #dbe2e7; --muted: #95a2ac;
   --line: #313b43; --good: #62b5e5; --bad: #f0965a; } }
 body { font: 16px/1.5 system-ui, sans-serif; background: var(--paper); color: var(--ink);
-  max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
+  max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2.2rem; }
 .verdict { font-size: 1.1rem; border-left: 4px solid var(--good); padding-left: .8rem; }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; font-size: .92rem; }
