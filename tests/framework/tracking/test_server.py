@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from datetime import datetime
@@ -177,8 +178,7 @@ def test_a_server_that_dies_half_way_costs_the_run_nothing(
     tracker = MlflowTracker(remote, warnings.append)
     record_id = tracker.start(RunDescription("demo", "half way"))
     _log(tracker, range(10))
-    while not _delivered_steps(remote, record_id):
-        pass
+    _wait_for(lambda: _delivered_steps(remote, record_id))
 
     server.kill()
     _log(tracker, range(10, 20))
@@ -197,7 +197,10 @@ def test_a_server_that_dies_half_way_costs_the_run_nothing(
     assert run.status == "FINISHED"
     assert _steps(client, run.run_id, "train/loss") == [(step, step / 7) for step in range(20)]
     assert [file.path for file in client.list_artifacts(run.run_id)] == ["recipe.json"]
-    assert len(client.search_logged_models(["1"], f"source_run_id = '{run.run_id}'")) == 1
+    assert (
+        len(client.search_logged_models(_experiments(client), f"source_run_id = '{run.run_id}'"))
+        == 1
+    )
     alone = find_run(remote, "alone")
     assert (alone.status, alone.started) == ("FAILED", started)
     assert _steps(client, alone.run_id, "train/loss") == [(3, 1.0)]
@@ -212,9 +215,20 @@ def _begin_without_server(remote: Store) -> datetime:
     return find_run(remote, "alone").started
 
 
+def _wait_for(there: Callable[[], object]) -> None:
+    ends = time.monotonic() + 60
+    while not there():
+        assert time.monotonic() < ends, "nothing arrived within a minute"
+        time.sleep(0.1)
+
+
+def _experiments(client: Any) -> list[str]:
+    return [experiment.experiment_id for experiment in client.search_experiments()]
+
+
 def _delivered_steps(store: Store, record_id: str) -> list[tuple[int, float]]:
     client = connect(store)
-    for run in client.search_runs(["1"], f"tags.`transfer.record` = '{record_id}'"):
+    for run in client.search_runs(_experiments(client), f"tags.`transfer.record` = '{record_id}'"):
         return _steps(client, run.info.run_id, "train/loss")
     return []
 
@@ -251,7 +265,10 @@ def test_a_killed_run_is_continued_on_the_server_which_dies_meanwhile(
     assert (last.run_id, last.status) == (first.run_id, "FINISHED")
     assert _steps(client, last.run_id, "train/loss") == [(step, step / 7) for step in range(20)]
     assert fetch(remote, last, "a.txt", tmp_path / "into").read_bytes() == b"20"
-    assert len(client.search_logged_models(["1"], f"source_run_id = '{last.run_id}'")) == 1
+    assert (
+        len(client.search_logged_models(_experiments(client), f"source_run_id = '{last.run_id}'"))
+        == 1
+    )
     assert _fetched_model(remote, record_id, tmp_path / "other machine") == "20"
     assert not (remote.records / record_id).exists()
 
