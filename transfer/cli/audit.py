@@ -1,13 +1,12 @@
 """`transfer audit`: what is wrong with a data set, before anything is trained on it."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from transfer.cli.console import OUT, Terminal, print_table
-from transfer.cli.files import check_suffix, whole_file
+from transfer.cli.files import check_suffix, whole_file, write_json, write_text
 from transfer.cli.fit import Backbone, RecipeFile, Settings, Size, Weights, assignments
 from transfer.cli.options import Data, StoreFolder, Task, TrackingUri
 
@@ -70,10 +69,7 @@ def audit(  # noqa: PLR0913  # options, each by its name
         with_network=not fast,
     )
     _print(audited)
-    if json_file is not None:
-        with whole_file(json_file) as part:
-            part.write_text(json.dumps(audited.found.as_json(), indent=1), encoding="utf-8")
-        OUT.print(f"wrote      {json_file}")
+    write_json(audited.found.as_json(), json_file)
     if html is not None:
         _write_page(audited, html, with_pictures=show_images or not load_task(task).sensitive)
     if groups_out is not None:
@@ -110,9 +106,7 @@ def _write_page(audited: "Audited", html: Path, *, with_pictures: bool) -> None:
     if not with_pictures:
         OUT.print("no pictures  they stay out of pages of this task; --show-images lets them in")
     pictures = thumbnails(audited.eyes, shown_rows(audited.found)) if with_pictures else {}
-    with whole_file(html) as part:
-        part.write_text(as_page(audited.found, pictures), encoding="utf-8")
-    OUT.print(f"wrote      {html}")
+    write_text(as_page(audited.found, pictures), html)
 
 
 def _write_groups(audited: "Audited", out: Path) -> None:

@@ -1,6 +1,5 @@
 """`transfer compare`: which run is better, and is it really?"""
 
-import json
 from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from transfer.cli.console import OUT, Terminal, print_table
-from transfer.cli.files import check_suffix, whole_file
+from transfer.cli.files import check_suffix, write_json, write_text
 from transfer.cli.options import StoreFolder, TrackingUri
 from transfer.errors import TransferError
 
@@ -54,11 +53,7 @@ def compare(  # noqa: PLR0913  # options, each by its name
     wanted = [[name for name in run.split(",") if name] for run in runs]
     compared = compare_runs(wanted, on, opened, Terminal())
     _print(compared.found)
-    if json_file is not None:
-        with whole_file(json_file) as part:
-            text = json.dumps(compared.found.as_json(), indent=1)
-            part.write_text(text, encoding="utf-8")
-        OUT.print(f"wrote      {json_file}")
+    write_json(compared.found.as_json(), json_file)
     if html is not None:
         _write_page(compared, html, show_images=show_images)
     kept = keep_comparison(compared, Terminal())
@@ -85,9 +80,7 @@ def _write_page(compared: "Compared", html: Path, *, show_images: bool) -> None:
             pictures = thumbnails(compared.store, run, compared.task, keys, Terminal())
         except TransferError as error:  # the page tells most of it without
             Terminal().warn(f"no pictures: {error}")
-    with whole_file(html) as part:
-        part.write_text(as_page(compared.found, shown, pictures), encoding="utf-8")
-    OUT.print(f"wrote      {html}")
+    write_text(as_page(compared.found, shown, pictures), html)
 
 
 def _print(found: "Comparison") -> None:

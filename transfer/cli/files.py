@@ -1,9 +1,11 @@
 """Files that a command writes, whole or not at all."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from transfer.cli.console import OUT
 from transfer.errors import OutputError
 
 
@@ -22,6 +24,27 @@ def whole_file(out: Path) -> Iterator[Path]:
         with suppress(OSError):  # where its folder is none, either
             part.unlink()
         raise OutputError(f"cannot write {str(out)!r}: {error.strerror or error}") from error
+
+
+def write_text(text: str, out: Path) -> None:
+    """Write a text, and say where.
+
+    Raises:
+        OutputError: the place cannot be written to.
+    """
+    with whole_file(out) as part:
+        part.write_text(text, encoding="utf-8")
+    OUT.print(f"wrote      {out}")
+
+
+def write_json(numbers: object, out: Path | None) -> None:
+    """Write numbers as JSON, if that was asked for, and say where.
+
+    Raises:
+        OutputError: the place cannot be written to.
+    """
+    if out is not None:
+        write_text(json.dumps(numbers, indent=1), out)
 
 
 def check_suffix(out: Path | None, suffix: str) -> None:

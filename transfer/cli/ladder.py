@@ -1,6 +1,5 @@
 """`transfer ladder`: what depth is worth its cost, on one's own pictures and machine."""
 
-import json
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from transfer.cli.console import OUT, Terminal, print_table
-from transfer.cli.files import check_suffix, whole_file
+from transfer.cli.files import check_suffix, write_json, write_text
 from transfer.cli.fit import (
     Epochs,
     Name,
@@ -159,13 +158,8 @@ def _next(found: "Ladder", store: str) -> None:
 
 
 def _write(found: "Ladder", json_file: Path | None, html: Path | None) -> None:
-    if json_file is not None:
-        with whole_file(json_file) as part:
-            part.write_text(json.dumps(found.as_json(), indent=1), encoding="utf-8")
-        OUT.print(f"wrote      {json_file}")
+    write_json(found.as_json(), json_file)
     if html is not None:
         from transfer.laddering.page import as_page  # noqa: PLC0415  # loaded with the ladder
 
-        with whole_file(html) as part:
-            part.write_text(as_page(found), encoding="utf-8")
-        OUT.print(f"wrote      {html}")
+        write_text(as_page(found), html)
