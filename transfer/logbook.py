@@ -20,8 +20,8 @@ from transfer.figures import (
 )
 from transfer.finetuning.ending import Ended, Ending
 from transfer.finetuning.training import EpochLog
+from transfer.images.colours import colour_places
 from transfer.images.pictures import Pixels
-from transfer.network.stem import colour_places
 from transfer.pixels.cache import Pictures
 from transfer.pixels.views import TrainingViews
 from transfer.plan import Plan

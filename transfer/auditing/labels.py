@@ -11,6 +11,7 @@ from transfer.assembly import Place, assemble
 from transfer.auditing.facts import held_out_folds
 from transfer.finetuning.devices import choose_compute
 from transfer.finetuning.probe import Labelled, cross_entropy, fit_linear_head
+from transfer.images.colours import colour_places
 from transfer.network.pretrained import FindModel
 from transfer.pixels.cache import Pictures
 from transfer.plan import Plan
@@ -41,6 +42,11 @@ class Eyes:
     def pictures(self) -> Pictures:
         """Working-size pixels by row number."""
         return self._rows.pictures
+
+    @property
+    def colours(self) -> tuple[int, ...] | None:
+        """Where red, green and blue are among the bands, where they are named."""
+        return colour_places(self._plan.settled.recipe.bands)
 
     def features(self) -> torch.Tensor:
         """Return features (N, D) of all rows, from where a probe of the same recipe keeps them.

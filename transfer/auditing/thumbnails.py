@@ -12,5 +12,8 @@ from transfer.images.framing import frame
 
 def thumbnails(eyes: Eyes, rows: Sequence[int]) -> dict[int, str]:
     """Return pictures by row number, as `data:` addresses of PNG files of 112 px."""
-    pictures = ((row, frame(eyes.pictures[row], SIDE_PX, "squash")) for row in rows)
-    return {row: picture_address(displayable(pixels[np.newaxis])[0]) for row, pixels in pictures}
+    if not rows:
+        return {}
+    pictures = np.stack([frame(eyes.pictures[row], SIDE_PX, "squash") for row in rows])
+    shown = displayable(pictures, eyes.colours)  # on one scale: a dark field stays a dark one
+    return {row: picture_address(pixels) for row, pixels in zip(rows, shown, strict=True)}

@@ -12,7 +12,9 @@ from PIL import Image
 from transfer.earlier import recipe_of
 from transfer.errors import ImageError
 from transfer.figures import displayable
+from transfer.images.colours import colour_places
 from transfer.images.framing import frame
+from transfer.images.pictures import Pixels
 from transfer.plan import read_rows
 from transfer.plugin.task import Task
 from transfer.progress import Progress
@@ -46,19 +48,22 @@ def thumbnails(
     recipe = recipe_of(store, run, task)
     manifest = read_rows(task, recipe, place, progress).manifest
     number_of = {key: number for number, key in enumerate(manifest.rows["key"])}
-    read, pictures = task.reader(recipe.task, recipe.bands), dict[str, str]()
+    read, pictures = task.reader(recipe.task, recipe.bands), dict[str, Pixels]()
     with progress.step("reading pictures", len(keys), "images") as step:
         for key in keys:
             if key in number_of:
                 try:
-                    pixels = frame(read(manifest.row(number_of[key])), SIDE_PX, "pad")
-                    pictures[key] = picture_address(displayable(pixels[np.newaxis])[0])
+                    pictures[key] = frame(read(manifest.row(number_of[key])), SIDE_PX, "pad")
                 except ImageError as error:
                     progress.warn(f"no picture of row {key}: {error}")
             step.advance()
     if missing := len(set(keys) - set(number_of)):
         progress.warn(f"{missing} row(s) are no longer among the data at {run.data!r}")
-    return pictures
+    if not pictures:
+        return {}
+    # On one scale: of several bands, a dark field stays a dark one.
+    shown = displayable(np.stack([*pictures.values()]), colour_places(recipe.bands))
+    return {key: picture_address(pixels) for key, pixels in zip(pictures, shown, strict=True)}
 
 
 def picture_address(pixels: NDArray[np.uint8]) -> str:

@@ -1,6 +1,6 @@
 """Pictures of other bands than red, green and blue: what the first convolution starts from."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import torch
@@ -8,15 +8,10 @@ from timm.models import adapt_input_conv
 from torch import Tensor, nn
 
 from transfer.errors import RecipeError
+from transfer.images.colours import COLOURS, places_of
 from transfer.network.backbone import Normalization
 
 _RGB = 3
-# Sentinel-2 calls red, green and blue B4, B3 and B2.
-_COLOURS = [
-    frozenset({"red", "r", "b4", "b04"}),
-    frozenset({"green", "g", "b3", "b03"}),
-    frozenset({"blue", "b", "b2", "b02"}),
-]
 
 
 class Stem(NamedTuple):
@@ -36,24 +31,13 @@ class Stem(NamedTuple):
     @property
     def places(self) -> tuple[int, ...] | None:
         """Where each band of the weights is among the bands; None unless each is there once."""
-        wanted = [frozenset({band.lower()}) for band in self.trained] or _COLOURS
-        return _places(self.bands or ("red", "green", "blue"), wanted)
+        wanted = [frozenset({band.lower()}) for band in self.trained] or COLOURS
+        return places_of(wanted, self.bands or ("red", "green", "blue"))
 
     @property
     def channels(self) -> int:
         """How many bands there are."""
         return len(self.bands) or _RGB
-
-
-def colour_places(bands: Sequence[str]) -> tuple[int, ...] | None:
-    """Return where red, green and blue are among named bands; None unless each is there once."""
-    return _places(bands, _COLOURS)
-
-
-def _places(bands: Sequence[str], wanted: Sequence[frozenset[str]]) -> tuple[int, ...] | None:
-    here = [band.lower() for band in bands]
-    found = [[n for n, band in enumerate(here) if band in names] for names in wanted]
-    return tuple(n for (n,) in found) if all(len(ns) == 1 for ns in found) else None
 
 
 def adapt_stem(

@@ -13,8 +13,8 @@ from transfer.comparing.thumbnails import SIDE_PX, picture_address
 from transfer.figures import displayable
 from transfer.finetuning.devices import choose_compute
 from transfer.finetuning.features import FeatureCache
+from transfer.images.colours import colour_places
 from transfer.images.framing import frame
-from transfer.network.stem import colour_places
 from transfer.pixels.batches import Batches
 from transfer.pixels.cache import Pictures, memory_for_pixels
 from transfer.plugin.task import Task
