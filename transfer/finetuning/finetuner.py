@@ -201,13 +201,17 @@ class Trainer:
                 rows = self._processes.total(sum(len(batch.targets) for batch in group))
                 with interruption.whole():
                     self._step(group, int(rows), shown)
-                    now = time.perf_counter()
-                    spent, began = now - began, now
-                    self._position = replace(self._position, seconds=self._position.seconds + spent)
+                    began = self._count_since(began)
                 self._save_in_time()
             self._read_losses()
-            spent = time.perf_counter() - began
-            self._position = replace(self._position, seconds=self._position.seconds + spent)
+            self._count_since(began)
+
+    def _count_since(self, began: float) -> float:
+        """Add the seconds since `began` to those of the epoch; return what time it is."""
+        now = time.perf_counter()
+        seconds = self._position.seconds + (now - began)
+        self._position = replace(self._position, seconds=seconds)
+        return now
 
     def _close_epoch(self, validation: Validation) -> None:
         """Score the epoch that is through, keep a checkpoint of it, then tell of it."""

@@ -206,7 +206,7 @@ def _make(database: Path) -> None:
         return
     incoming = database.with_name(f"{database.name}.incoming")
     incoming.unlink(missing_ok=True)
-    with _written_at_once():
+    with _written_at_once(incoming):
         mlflow_module().MlflowClient(
             tracking_uri=f"{_SQLITE}{incoming.as_posix()}"
         ).search_experiments()
@@ -216,12 +216,18 @@ def _make(database: Path) -> None:
 
 
 @contextmanager
-def _written_at_once() -> Iterator[None]:
-    """Let SQLite not wait for the disk, as it would a thousand times in MLflow's migrations."""
+def _written_at_once(database: Path) -> Iterator[None]:
+    """Let SQLite not wait for the disk, as it would a thousand times in MLflow's migrations.
+
+    That goes for `database` alone, whatever else this process has open.
+    """
     event, engine = mlflow_module("sqlalchemy.event"), mlflow_module("sqlalchemy.engine").Engine
 
     def hurry(connection: object, _: object) -> None:
-        if isinstance(connection, sqlite3.Connection):
+        if not isinstance(connection, sqlite3.Connection):
+            return
+        (_, _, file), *_ = connection.execute("PRAGMA database_list")
+        if Path(file).name == database.name:
             connection.execute("PRAGMA synchronous = OFF")
 
     event.listen(engine, "connect", hurry)

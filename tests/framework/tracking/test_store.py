@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from transfer.errors import OutputError, StoreError
+from transfer.tracking import store as of_stores
 from transfer.tracking.door import mlflow_module
 from transfer.tracking.store import Store, connect, experiment_id, open_store, prepare_folder
 
@@ -198,3 +199,17 @@ def test_a_database_that_was_half_made_when_its_process_died_is_made_anew(tmp_pa
         database.commit()
     assert connect(store).search_runs(["0"]) == []
     assert not half.exists()
+
+
+def test_only_the_database_that_is_being_made_does_not_wait_for_the_disk(tmp_path: Path) -> None:
+    sqlalchemy = mlflow_module("sqlalchemy")
+
+    def waits(name: str) -> int:
+        engine = sqlalchemy.create_engine(f"sqlite:///{tmp_path / name}")
+        with engine.connect() as connection:
+            return int(connection.execute(sqlalchemy.text("PRAGMA synchronous")).scalar())
+
+    with of_stores._written_at_once(tmp_path / "made.incoming"):
+        assert waits("made.incoming") == 0
+        assert waits("studies.db") == 2
+    assert waits("made.incoming") == 2
