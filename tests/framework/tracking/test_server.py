@@ -42,7 +42,7 @@ from transfer.tracking.tracker import (
 )
 from transfer.tracking.ui import user_interface
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("mlflow_server")]
+pytestmark = pytest.mark.slow
 
 
 class Server:
